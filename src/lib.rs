@@ -1,0 +1,15 @@
+//! rebake: container images that can be baked again, byte for byte.
+//!
+//! The library goes one way, and each step is a value that can be printed:
+//!
+//! ```text
+//! text ──parse──▶ Recipe<Source> ──pin──▶ Recipe<Pinned> ──plan──▶ Plan     (one platform; trees and a config; no bytes)
+//! Plan ──image──▶ layers, config, manifest ──▶ Sink ──▶ Descriptor
+//! ```
+//!
+//! ARCHITECTURE.md in the repository says which room may import which; a test holds it.
+
+pub mod layer;
+pub mod oci;
+pub mod recipe;
+pub mod tree;

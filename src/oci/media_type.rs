@@ -1,0 +1,49 @@
+//! Media types, of OCI (image-spec 1.1, "media-types.md") and of Docker (distribution's schema 2), which mean the same.
+
+/// An image manifest.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// An image index.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// An image config.
+pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// A layer, plain tar.
+pub const LAYER_TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+/// A layer, gzip.
+pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// A layer, zstd.
+pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+/// Docker's manifest, schema 2.
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's index.
+pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// Docker's image config.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// Docker's layer, gzip.
+pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+/// Docker's layer, plain tar.
+pub const DOCKER_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar";
+/// Docker's layer, zstd.
+pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
+
+/// Whether it names an index, in either dialect.
+#[must_use]
+pub fn is_index(media_type: &str) -> bool {
+    matches!(media_type, INDEX | DOCKER_INDEX)
+}
+
+/// Whether it names an image manifest, in either dialect.
+#[must_use]
+pub fn is_manifest(media_type: &str) -> bool {
+    matches!(media_type, MANIFEST | DOCKER_MANIFEST)
+}
+
+/// The OCI name of a layer's media type; `None` if it is no layer that can be copied freely.
+#[must_use]
+pub fn oci_layer(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        LAYER_TAR | DOCKER_LAYER_TAR => Some(LAYER_TAR),
+        LAYER_GZIP | DOCKER_LAYER_GZIP => Some(LAYER_GZIP),
+        LAYER_ZSTD | DOCKER_LAYER_ZSTD => Some(LAYER_ZSTD),
+        _ => None,
+    }
+}

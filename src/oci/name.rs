@@ -1,0 +1,121 @@
+//! Names of images as skopeo's users type them: `oci:DIR[:TAG]`, `docker://HOST/NAME:TAG`.
+
+use super::Digest;
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// Where an image is, and which one it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageName {
+    /// How to get at it.
+    pub transport: Transport,
+    /// Tag (or, in a docker-archive, `name:tag`); none: the only one.
+    pub tag: Option<String>,
+    /// The digest it must have.
+    pub digest: Option<Digest>,
+    text: String,
+}
+
+/// How to get at an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// A folder that is an image layout.
+    Layout(PathBuf),
+    /// A tar of an image layout.
+    OciArchive(PathBuf),
+    /// What `docker save` writes.
+    DockerArchive(PathBuf),
+    /// A registry's repository: `docker.io/library/debian`.
+    Registry(String),
+}
+
+/// Why some text names no image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The part behind `oci:` and its like is empty.
+    #[error("`{0}` names no path")]
+    NoPath(String),
+    /// Not a digest behind `@`.
+    #[error("{0}")]
+    Digest(String),
+    /// Not a tag (distribution-spec: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`).
+    #[error("`{0}` is no tag: letters, digits, `_`, `.` and `-`, at most 128, not starting with `.` or `-`")]
+    Tag(String),
+    /// Not a reference of the distribution specification.
+    #[error("`{0}` is no image reference")]
+    Reference(String),
+}
+
+impl ImageName {
+    /// A bare path to an image layout, as the command line takes it.
+    #[must_use]
+    pub fn layout(path: PathBuf) -> Self {
+        let text = format!("oci:{}", path.display());
+        Self { transport: Transport::Layout(path), tag: None, digest: None, text }
+    }
+
+    /// Whether some text is a tag.
+    #[must_use]
+    pub fn is_tag(text: &str) -> bool {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        matches!(text.as_bytes(), [first, rest @ ..] if text.len() <= 128
+            && word(*first) && rest.iter().all(|&b| word(b) || b == b'.' || b == b'-'))
+    }
+}
+
+/// With a transport before it, or a registry reference. A bare path is not one: see [`ImageName::layout`].
+impl FromStr for ImageName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let local: Option<(fn(PathBuf) -> Transport, &str)> = if let Some(rest) = text.strip_prefix("oci:") {
+            Some((Transport::Layout, rest))
+        } else if let Some(rest) = text.strip_prefix("oci-archive:") {
+            Some((Transport::OciArchive, rest))
+        } else {
+            text.strip_prefix("docker-archive:")
+                .map(|rest| (Transport::DockerArchive as fn(PathBuf) -> Transport, rest))
+        };
+        let Some((transport, rest)) = local else { return registry(text) };
+        let (rest, digest) = match rest.rsplit_once('@') {
+            Some((rest, digest)) if digest.starts_with("sha256:") => {
+                (rest, Some(digest.parse().map_err(NameError::Digest)?))
+            }
+            _ => (rest, None),
+        };
+        let (path, tag) = match rest.split_once(':') {
+            Some((path, tag)) => (path, Some(tag)),
+            None => (rest, None),
+        };
+        if path.is_empty() {
+            return Err(NameError::NoPath(text.to_owned()));
+        }
+        if let Some(tag) = tag {
+            let last = tag.rsplit(':').next().unwrap_or_default();
+            let docker = text.starts_with("docker-archive:");
+            if !Self::is_tag(if docker { last } else { tag }) {
+                return Err(NameError::Tag(tag.to_owned()));
+            }
+        }
+        Ok(Self { transport: transport(path.into()), tag: tag.map(str::to_owned), digest, text: text.to_owned() })
+    }
+}
+
+fn registry(text: &str) -> Result<ImageName, NameError> {
+    let bare = text.strip_prefix("docker://").unwrap_or(text);
+    let reference: oci_spec::distribution::Reference =
+        bare.parse().map_err(|_| NameError::Reference(text.to_owned()))?;
+    let digest = reference.digest().map(str::parse).transpose().map_err(NameError::Digest)?;
+    Ok(ImageName {
+        transport: Transport::Registry(format!("{}/{}", reference.registry(), reference.repository())),
+        tag: reference.tag().map(str::to_owned),
+        digest,
+        text: text.to_owned(),
+    })
+}
+
+/// As it was typed.
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

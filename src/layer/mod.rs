@@ -3,3 +3,4 @@
 //! The reader is independent of the writer: neither calls the other, so that each can hold the other to account.
 
 pub mod read;
+pub mod write;

@@ -49,10 +49,8 @@ impl Staging {
         prefix.push(name);
         prefix.push(".rebake-");
         sweep(parent, &prefix);
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)?.keep();
-        let lock = File::open(&folder)?;
+        let (folder, lock) = locked_folder(parent, &prefix)?;
         let staging = Self { target, folder, _lock: lock };
-        flock(&staging._lock, FlockOperation::NonBlockingLockExclusive)?;
         fs::set_permissions(&staging.folder, fs::Permissions::from_mode(0o755))?;
         // Whatever the umask: what others may read does not depend on who built it.
         for part in ["blobs", "blobs/sha256"] {
@@ -94,8 +92,9 @@ impl Staging {
 
     /// For file systems that cannot exchange two folders.
     fn replace_in_two_steps(&self) -> io::Result<()> {
-        let mut aside = self.folder.clone().into_os_string();
-        aside.push(".old");
+        // Not hidden and never swept: should rebake be killed between the two steps, this is the only good copy.
+        let mut aside = self.target.clone().into_os_string();
+        aside.push(".before-rebake");
         fs::rename(&self.target, &aside)?;
         match fs::rename(&self.folder, &self.target) {
             Ok(()) => fs::remove_dir_all(&aside),
@@ -190,18 +189,25 @@ fn refuse_foreign(target: &Path) -> io::Result<()> {
     if !metadata.is_dir() {
         return taken("a file stands there, and an image layout is a folder");
     }
-    let mut foreign = None;
-    for name in names(target)? {
-        match name.to_str() {
-            Some("oci-layout" | "index.json" | "blobs") => {}
-            _ => foreign = foreign.min(Some(name.clone())).or(Some(name)),
-        }
-    }
-    match foreign {
+    let names = names(target)?;
+    let foreign = |name: &&OsString| !matches!(name.to_str(), Some("oci-layout" | "index.json" | "blobs"));
+    match names.iter().filter(foreign).min() {
         Some(name) => taken(&format!("the folder holds `{}`, which is no part of an image layout", name.display())),
-        None if is_layout(target) || names(target)?.is_empty() => Ok(()),
+        None if is_layout(target) || names.is_empty() => Ok(()),
         None => taken("the folder is no image layout (it has no file `oci-layout`)"),
     }
+}
+
+/// A new folder, locked. A sweeper may take it away before it is locked; then there is another one.
+fn locked_folder(parent: &Path, prefix: &OsString) -> io::Result<(PathBuf, File)> {
+    for _ in 0..16 {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?.keep();
+        let Ok(lock) = File::open(&folder) else { continue };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && folder.is_dir() {
+            return Ok((folder, lock));
+        }
+    }
+    Err(io::Error::other("other builds to the same place keep taking its folder away"))
 }
 
 /// Removes what a killed rebake left beside `target`: folders with our prefix that nobody holds.

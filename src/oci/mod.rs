@@ -7,6 +7,7 @@ pub mod media_type;
 mod name;
 mod platform;
 mod sink;
+mod time;
 
 pub use descriptor::Descriptor;
 pub use digest::{Digest, Sha256};
@@ -14,3 +15,4 @@ pub use media_type::Compression;
 pub use name::{ImageName, NameError, Transport};
 pub use platform::{Platform, PlatformError};
 pub use sink::{Blob, Sink};
+pub use time::rfc3339;

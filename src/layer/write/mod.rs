@@ -14,6 +14,11 @@ pub use stream::tar;
 use crate::tree::{EntryPath, Origin};
 use std::io::{self, Read};
 
+/// The time of every entry that nothing gives another one, in seconds since 1970: 1980-01-01T00:00:00Z, the first instant
+/// that zip archives can say too. It does not depend on an image's `created`, so that a new commit does not change a
+/// layer. Edition 2026.
+pub const MTIME: i64 = 315_532_800;
+
 /// Bytes that can be read once more whenever a layer is written.
 pub trait Content {
     /// Opens them. The reader fails if they are not what they were when the layer was planned.

@@ -10,6 +10,7 @@
 //! ARCHITECTURE.md in the repository says which room may import which; a test holds it.
 
 pub mod archive;
+pub mod build;
 pub mod image;
 pub mod layer;
 pub mod layout;

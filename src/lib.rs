@@ -12,4 +12,5 @@
 pub mod layer;
 pub mod oci;
 pub mod recipe;
+pub mod source;
 pub mod tree;

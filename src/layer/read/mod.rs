@@ -71,6 +71,12 @@ pub struct Ending {
 /// extended attributes of an entry may have together.
 const MAX_META: u64 = 1 << 20;
 
+/// Whether a stream with this first block may be a tar: the block is a header with the right checksum.
+#[must_use]
+pub fn is_header(block: &[u8]) -> bool {
+    block.first_chunk().is_some_and(|&block| !Header(block).is_zero() && Header(block).checksum_holds())
+}
+
 /// Reads the entries of a tar stream in their order.
 ///
 /// A stream that ends after a whole entry, without blocks of zeros, is read like any other ([`Ending`] tells). One that

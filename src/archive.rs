@@ -68,7 +68,7 @@ pub fn write(
                 let path = blobs.join(layer.descriptor.digest.hex());
                 let size = match layer.tar_size {
                     Some(size) => size,
-                    None => io::copy(&mut decompress::decoder(File::open(&path)?)?, &mut io::sink())?,
+                    None => io::copy(&mut decompress::sniff_decoder(File::open(&path)?)?, &mut io::sink())?,
                 };
                 let file = Kind::File { content: Piece::Compressed(path), size, link: None };
                 add(&layer_tar(layer), file, 0o644)?;
@@ -78,12 +78,12 @@ pub fn write(
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".rebake-").tempfile_in(folder)?;
-    write::tar(&tree, MTIME, &mut |block| file.write_all(&block).map_err(WriteError::Sink)).map_err(|error| {
-        match error {
+    write::tar(&tree, MTIME, &mut |block| file.write_all(&block).map_err(WriteError::Sink)).map_err(
+        |error| match error {
             WriteError::Sink(error) | WriteError::Content { source: error, .. } => error,
             WriteError::Interrupted => io::ErrorKind::Interrupted.into(),
-        }
-    })?;
+        },
+    )?;
     file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
@@ -92,9 +92,15 @@ pub fn write(
 
 /// Every blob of the image, once or more often.
 fn all_blobs(image: &Image) -> impl Iterator<Item = &Descriptor> {
-    image.manifests.iter().flat_map(|manifest| {
-        [&manifest.descriptor, &manifest.config].into_iter().chain(manifest.layers.iter().map(|layer| &layer.descriptor))
-    }).chain([&image.descriptor])
+    image
+        .manifests
+        .iter()
+        .flat_map(|manifest| {
+            [&manifest.descriptor, &manifest.config]
+                .into_iter()
+                .chain(manifest.layers.iter().map(|layer| &layer.descriptor))
+        })
+        .chain([&image.descriptor])
 }
 
 /// The document by which `docker load` finds its way: the first platform of the recipe, as it knows only one.
@@ -127,7 +133,7 @@ impl Content for Piece {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::Blob(path) => Box::new(File::open(path)?),
-            Self::Compressed(path) => Box::new(decompress::decoder(File::open(path)?)?),
+            Self::Compressed(path) => Box::new(decompress::sniff_decoder(File::open(path)?)?),
             Self::Text(bytes) => Box::new(bytes.as_slice()),
         })
     }

@@ -117,8 +117,8 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         Target::Archive(_, path) => refuse_folder(path).and_then(|()| Staging::beside(path)),
     };
     let staging = staging.map_err(cannot_write)?;
-    let image = image::write(&plans, &annotations, &staging, request.jobs, request.interrupt).map_err(|error| {
-        match error {
+    let image =
+        image::write(&plans, &annotations, &staging, request.jobs, request.interrupt).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be read: {source}");
                 let mistake = place.map_or_else(|| Diagnostic::new(&message), |place| Diagnostic::at(place, &message));
@@ -130,8 +130,7 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
             }]),
             ImageWriteError::Sink(source) => cannot_write(source),
             ImageWriteError::Interrupted => Failure::Interrupted,
-        }
-    })?;
+        })?;
     match target {
         Target::Layout(_) => staging.publish(&layout::index_json(&name, &tags, &image.descriptor)),
         Target::Archive(format, path) => {
@@ -150,7 +149,9 @@ enum Target<'a> {
 
 fn target(destination: &ImageName, platforms: usize) -> Result<Target<'_>, Failure> {
     if destination.digest.is_some() {
-        return Err(Failure::Unsupported(format!("{destination}: a digest cannot be chosen, it is what the recipe gives")));
+        return Err(Failure::Unsupported(format!(
+            "{destination}: a digest cannot be chosen, it is what the recipe gives"
+        )));
     }
     match &destination.transport {
         Transport::Layout(path) => Ok(Target::Layout(path)),

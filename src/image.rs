@@ -140,12 +140,7 @@ fn bare(descriptor: &Descriptor) -> Descriptor {
     Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size)
 }
 
-fn own_layer(
-    layer: &PlannedLayer,
-    sink: &dyn Sink,
-    jobs: usize,
-    interrupt: &AtomicBool,
-) -> Result<Layer, Failure> {
+fn own_layer(layer: &PlannedLayer, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Layer, Failure> {
     let written = write::write(&layer.tree, layer.mtime, layer.compression, sink, jobs, interrupt);
     let written = written.map_err(|error| match error {
         WriteError::Content { path, origin, source } => {
@@ -168,9 +163,11 @@ fn config(plan: &Plan, layers: &[Layer]) -> Value {
     let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
     let mut history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
-    history.extend(plan.layers.iter().map(|layer| {
-        json!({ "created": rfc3339(plan.created), "created_by": format!("rebake: {}", layer.name) })
-    }));
+    history.extend(
+        plan.layers
+            .iter()
+            .map(|layer| json!({ "created": rfc3339(plan.created), "created_by": format!("rebake: {}", layer.name) })),
+    );
     config["history"] = Value::Array(history);
     config
 }
@@ -179,7 +176,9 @@ fn config(plan: &Plan, layers: &[Layer]) -> Value {
 fn annotations(plan: &Plan) -> BTreeMap<String, String> {
     let mut annotations = plan.annotations.clone();
     if let Some(base) = &plan.base {
-        let mut add = |name: &str, value: String| annotations.entry(name.to_owned()).or_insert(value);
+        let mut add = |name: &str, value: String| {
+            annotations.entry(name.to_owned()).or_insert(value);
+        };
         add("org.opencontainers.image.base.name", base.name.clone());
         if let Some(digest) = base.digest {
             add("org.opencontainers.image.base.digest", digest.to_string());

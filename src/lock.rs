@@ -1,7 +1,7 @@
 //! From intent to fact: which digest each input of a recipe has. How facts are found out is not decided here.
 
-use crate::recipe::{Diagnostic, Input, Recipe, Source};
 use crate::oci::Transport;
+use crate::recipe::{Diagnostic, Input, Recipe, Source};
 
 /// The phase of a recipe whose inputs are all pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]

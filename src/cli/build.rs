@@ -70,7 +70,9 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
             Err(Failure::Recipe(mistakes)) => {
                 return report.mistakes(&Source { path: &shown, text: &text }, &mistakes);
             }
-            Err(Failure::Interrupted) => return report.failure("interrupted; what stood at the destination still does"),
+            Err(Failure::Interrupted) => {
+                return report.failure("interrupted; what stood at the destination still does");
+            }
             Err(failure) => return report.failure(&failure.to_string()),
         }
     }
@@ -181,7 +183,8 @@ fn recipes(named: &[PathBuf], env: &Env) -> Result<Vec<PathBuf>, String> {
 
 /// The recipe in a folder that is known to the user as `shown`.
 fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
-    let there: Vec<&str> = ["rebake.toml", "rebake.json"].into_iter().filter(|name| folder.join(name).is_file()).collect();
+    let there: Vec<&str> =
+        ["rebake.toml", "rebake.json"].into_iter().filter(|name| folder.join(name).is_file()).collect();
     match there[..] {
         [] => Ok(None),
         [name] => Ok(Some(shown.join(name))),

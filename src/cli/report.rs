@@ -69,7 +69,9 @@ impl Report {
         }
         if self.json {
             let all: Vec<Value> = mistakes.iter().map(|mistake| as_json(source, mistake)).collect();
-            self.document(&json!({ "error": { "message": "the recipe is wrong", "recipe": source.path, "mistakes": all } }));
+            self.document(
+                &json!({ "error": { "message": "the recipe is wrong", "recipe": source.path, "mistakes": all } }),
+            );
         }
         ExitCode::from(2)
     }

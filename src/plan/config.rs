@@ -35,7 +35,8 @@ pub fn config<P>(
 }
 
 fn merge(config: &mut Map<String, Value>, own: &Config, variables: &Variables) {
-    let expand = |list: &[Spanned<Template>]| -> Vec<String> { list.iter().map(|text| text.expand(variables)).collect() };
+    let expand =
+        |list: &[Spanned<Template>]| -> Vec<String> { list.iter().map(|text| text.expand(variables)).collect() };
     if let Some(entrypoint) = &own.entrypoint {
         list(config, "Entrypoint", expand(entrypoint));
         // A base's arguments were meant for the base's program.

@@ -193,14 +193,20 @@ impl Gathering<'_, '_> {
     }
 
     /// The patterns of a statement, compiled.
-    fn filter(&self, filter: &Filter, ignore: crate::source::filter::Ignore) -> Result<crate::source::filter::Filter, Mistakes> {
+    fn filter(
+        &self,
+        filter: &Filter,
+        ignore: crate::source::filter::Ignore,
+    ) -> Result<crate::source::filter::Filter, Mistakes> {
         let expand = |patterns: &[Spanned<Template>]| -> Vec<String> {
             patterns.iter().map(|pattern| pattern.expand(self.work.variables)).collect()
         };
-        crate::source::filter::Filter::new(&expand(&filter.include), &expand(&filter.exclude), ignore).map_err(|error| {
-            let at = filter.include.iter().chain(&filter.exclude).next().map(|pattern| pattern.span);
-            vec![Diagnostic::at(at.unwrap_or_default(), error.to_string())]
-        })
+        crate::source::filter::Filter::new(&expand(&filter.include), &expand(&filter.exclude), ignore).map_err(
+            |error| {
+                let at = filter.include.iter().chain(&filter.exclude).next().map(|pattern| pattern.span);
+                vec![Diagnostic::at(at.unwrap_or_default(), error.to_string())]
+            },
+        )
     }
 
     /// Patterns of `include` that matched nothing are a mistake.
@@ -210,8 +216,9 @@ impl Gathering<'_, '_> {
             .filter_map(|n| filter.include.get(n))
             .map(|pattern| {
                 let text = pattern.expand(self.work.variables);
-                Diagnostic::at(pattern.span, format!("the pattern `{text}` matches nothing in {what}"))
-                    .help("patterns are relative to what is copied, and `*` does not cross a `/`; or set `optional = true`")
+                Diagnostic::at(pattern.span, format!("the pattern `{text}` matches nothing in {what}")).help(
+                    "patterns are relative to what is copied, and `*` does not cross a `/`; or set `optional = true`",
+                )
             })
             .collect();
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }

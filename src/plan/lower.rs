@@ -167,7 +167,8 @@ impl Lower {
                 let path = self.resolved(&path, false).map_err(broken)?;
                 path.into_iter().for_each(|path| self.remove(&path));
             } else if let Some(path) = relative(&entry.path).map_err(broken)? {
-                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") && matches!(entry.kind, RawKind::File { .. }) {
+                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") && matches!(entry.kind, RawKind::File { .. })
+                {
                     let mut bytes = Vec::new();
                     data.take(ACCOUNTS).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
                     accounts.push((path.clone(), bytes));

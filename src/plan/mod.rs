@@ -11,9 +11,9 @@ mod settle;
 mod through;
 mod users;
 
+use crate::layer::write::MTIME;
 use crate::lock::Pinned;
 use crate::oci::{Compression, Digest, Platform};
-use crate::layer::write::MTIME;
 use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Spanned, Template, Variables};
 use crate::source::{Content, disk::Root, image};
 use crate::tree::{Origin, Tree};
@@ -150,11 +150,11 @@ impl Plan {
 fn created(recipe: &Recipe<Pinned>, context: Context) -> Result<i64, Vec<Diagnostic>> {
     match recipe.image.created.as_ref().map(|created| (created.value, created.span)) {
         Some((Created::Instant(instant), _)) => Ok(instant),
-        Some((Created::Git, span)) => Err(vec![
-            Diagnostic::at(span, "this version of rebake cannot take the time from git yet").help(
+        Some((Created::Git, span)) => {
+            Err(vec![Diagnostic::at(span, "this version of rebake cannot take the time from git yet").help(
                 "leave `created` out and set SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), or write the instant here",
-            ),
-        ]),
+            )])
+        }
         None => Ok(context.source_date_epoch.unwrap_or(0)),
     }
 }

@@ -170,8 +170,11 @@ impl Settling<'_> {
             Some((Below::Other, _)) if is_folder => {
                 let span = self.span(entry.origin);
                 self.mistakes.push(
-                    Diagnostic::at(span, format!("a folder at {path} would replace a file of the base or an earlier layer"))
-                        .help(format!("if that is meant, say so: [[layer.remove]] path = \"{path}\"")),
+                    Diagnostic::at(
+                        span,
+                        format!("a folder at {path} would replace a file of the base or an earlier layer"),
+                    )
+                    .help(format!("if that is meant, say so: [[layer.remove]] path = \"{path}\"")),
                 );
                 return;
             }
@@ -225,7 +228,8 @@ impl Settling<'_> {
     /// The entry with the content that already stands at its path, if both are the same bytes.
     fn same_content(&self, path: &EntryPath, entry: &Entry<Content>) -> Option<Entry<Content>> {
         let old = &self.tree.get(path)?.kind;
-        let (Kind::File { content: a, size: x, .. }, Kind::File { content: b, size: y, link }) = (old, &entry.kind) else {
+        let (Kind::File { content: a, size: x, .. }, Kind::File { content: b, size: y, link }) = (old, &entry.kind)
+        else {
             return None;
         };
         // What cannot be read is reported when it is written.
@@ -266,8 +270,9 @@ impl Settling<'_> {
                 for (path, target, origin) in left {
                     let span = self.span(origin);
                     self.mistakes.push(
-                        Diagnostic::at(span, format!("the hard link {path} has no file {target} in this layer"))
-                            .help("a hard link and its file stand in one layer: copy the file here too, or make a symlink"),
+                        Diagnostic::at(span, format!("the hard link {path} has no file {target} in this layer")).help(
+                            "a hard link and its file stand in one layer: copy the file here too, or make a symlink",
+                        ),
                     );
                 }
                 return;

@@ -4,8 +4,9 @@ use super::context::Context;
 use super::suggest::did_you_mean;
 use super::table::Table;
 use super::value::{Kind, Node};
-use super::{Compression, Created, Defaults, Diagnostic, Image, Mtime, Spanned, Template, Variables};
+use super::{Created, Defaults, Diagnostic, Image, Mtime, Spanned, Template, Variables};
 use super::{instant, owner, read};
+use crate::oci::Compression;
 use crate::oci::{ImageName, Platform};
 
 const TAGS: &str = "a tag stands for all platforms of the image";

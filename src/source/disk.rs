@@ -318,7 +318,9 @@ impl Read for Checked {
 pub fn literal_prefix(pattern: &str) -> &str {
     match pattern.find(['*', '?', '[', '{']) {
         None => pattern,
-        Some(wild) => pattern.get(..wild).and_then(|fixed| fixed.rfind('/').and_then(|at| fixed.get(..at))).unwrap_or(""),
+        Some(wild) => {
+            pattern.get(..wild).and_then(|fixed| fixed.rfind('/').and_then(|at| fixed.get(..at))).unwrap_or("")
+        }
     }
 }
 

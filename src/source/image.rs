@@ -112,7 +112,7 @@ enum Place {
 
 impl Place {
     fn tar(path: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
-        let archive = archive::open(path, scratch, Limits::default(), interrupt)?;
+        let archive = archive::open(path, scratch, &Limits::default(), interrupt)?;
         let files = archive.members.into_iter().filter_map(|member| match member.kind {
             crate::tree::Kind::File { content, .. } => Some((member.path.as_bytes().to_vec(), content)),
             _ => None,
@@ -374,7 +374,7 @@ impl Layer {
     ) -> Result<(), E> {
         let failed = |why: String| broken(self.what(), why);
         let blob = self.open()?;
-        let tar = decompress::decoder(blob).map_err(|error| failed(error.to_string()))?;
+        let tar = decompress::sniff_decoder(blob).map_err(|error| failed(error.to_string()))?;
         let mut tar = Verified::tar(tar, self.diff_id);
         let mut reader = TarReader::new(&mut tar);
         while let Some(entry) = reader.next().map_err(|error| failed(error.to_string()))? {

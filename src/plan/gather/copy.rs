@@ -2,9 +2,9 @@
 
 use super::{Gathering, Mistakes};
 use crate::recipe::{Copy, Diagnostic, From};
+use crate::source::Content;
 use crate::source::disk::{self, DiskError, Found, HostFile};
 use crate::source::filter::{self, Filter, Ignore};
-use crate::source::Content;
 use crate::tree::{EntryPath, Firmness, Kind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -104,7 +104,8 @@ impl Gathering<'_, '_> {
             }
         }
         let mut filter = self.compiled(copy, folder)?;
-        let found = self.work.context.root.walk(folder, &mut filter).map_err(|error| vec![self.unreadable(copy, error)])?;
+        let found =
+            self.work.context.root.walk(folder, &mut filter).map_err(|error| vec![self.unreadable(copy, error)])?;
         if !copy.optional {
             self.unmatched(&copy.filter, &filter, &format!("`{from}`"))?;
         }
@@ -144,9 +145,8 @@ impl Gathering<'_, '_> {
             Err(error) => return Err(vec![Diagnostic::at(name.span, error.to_string())]),
         };
         let rules = String::from_utf8_lossy(&bytes);
-        let ignore = Ignore::parse(&rules, base.as_os_str().as_bytes()).map_err(|(line, error)| {
-            vec![Diagnostic::at(name.span, format!("line {line} of `{text}`: {error}"))]
-        })?;
+        let ignore = Ignore::parse(&rules, base.as_os_str().as_bytes())
+            .map_err(|(line, error)| vec![Diagnostic::at(name.span, format!("line {line} of `{text}`: {error}"))])?;
         self.filter(&copy.filter, ignore)
     }
 
@@ -160,7 +160,9 @@ impl Gathering<'_, '_> {
     fn unreadable(&self, copy: &Copy, error: DiskError) -> Diagnostic {
         let help = match &error {
             DiskError::Missing(_) => "paths are relative to the recipe's folder; or set `optional = true`",
-            DiskError::Outside { .. } => "copy it into the recipe's folder: an image is made of what is committed with it",
+            DiskError::Outside { .. } => {
+                "copy it into the recipe's folder: an image is made of what is committed with it"
+            }
             DiskError::Special { .. } => "leave it out with `exclude`",
             DiskError::NotAFolder(_) => "drop the slash at the end to copy a file",
             DiskError::Loop(_) | DiskError::Io { .. } => return Diagnostic::at(copy.from.span, error.to_string()),

@@ -3,10 +3,10 @@
 
 use super::{Gathering, Mistakes, instant};
 use crate::recipe::{Diagnostic, Extract};
-use crate::source::archive::{self, Limits, Member};
-use crate::source::filter::Ignore;
-use crate::source::disk::{DiskError, Found};
 use crate::source::Content;
+use crate::source::archive::{self, Limits, Member};
+use crate::source::disk::{DiskError, Found};
+use crate::source::filter::Ignore;
 use crate::tree::{EntryPath, Firmness, Kind, LinkId};
 
 impl Gathering<'_, '_> {
@@ -21,7 +21,7 @@ impl Gathering<'_, '_> {
             Err(error) => return Err(vec![Diagnostic::at(at, error.to_string())]),
         };
         let path = context.root.path().join(path);
-        let archive = archive::open(&path, context.scratch, Limits::default(), context.interrupt)
+        let archive = archive::open(&path, context.scratch, &Limits::default(), context.interrupt)
             .map_err(|error| vec![Diagnostic::at(at, format!("`{from}` cannot be extracted: {error}"))])?;
 
         let to = self.place(&extract.to)?;
@@ -60,9 +60,11 @@ impl Gathering<'_, '_> {
     fn own(&self, kind: Kind<archive::Slice>) -> Kind<Content> {
         let statement = u64::from(self.origin.0) << 32;
         match kind {
-            Kind::File { content, size, link } => {
-                Kind::File { content: Content::Archive(content), size, link: link.map(|link| LinkId(statement + link.0)) }
-            }
+            Kind::File { content, size, link } => Kind::File {
+                content: Content::Archive(content),
+                size,
+                link: link.map(|link| LinkId(statement + link.0)),
+            },
             Kind::Directory => Kind::Directory,
             Kind::Symlink { target } => Kind::Symlink { target },
             Kind::CharDevice { major, minor } => Kind::CharDevice { major, minor },

@@ -71,6 +71,13 @@ impl Slice {
     }
 }
 
+/// The same place of the same opened file.
+impl PartialEq for Slice {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.backing, &other.backing) && (self.offset, self.len) == (other.offset, other.len)
+    }
+}
+
 impl fmt::Debug for Slice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slice").field("offset", &self.offset).field("len", &self.len).finish_non_exhaustive()

@@ -2,15 +2,15 @@
 //! sense of the specification; its layers become descriptors by what their bytes are.
 
 use super::{Blob, Image, ImageError, Layer, Place, broken, check_platform, diff_ids};
-use crate::layer::decompress::{self, Kind};
+use crate::layer::decompress::Compression;
 use crate::oci::{Descriptor, ImageName, Platform, Sha256, json, media_type};
 use serde_json::Value;
 use std::io::{self, Read};
 
 pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Result<Image, ImageError> {
-    let manifest = place.read("manifest.json").map_err(|error| {
-        ImageError::NotAnImage(format!("{} is no archive of `docker save`: {error}", place.name()))
-    })?;
+    let manifest = place
+        .read("manifest.json")
+        .map_err(|error| ImageError::NotAnImage(format!("{} is no archive of `docker save`: {error}", place.name())))?;
     let manifest = json::parse(&manifest).map_err(|why| broken("manifest.json", why))?;
     let image = choose(&manifest, name)?;
     let file = |value: &Value| value.as_str().map(str::to_owned);
@@ -57,11 +57,13 @@ fn describe(blob: &Blob) -> io::Result<Descriptor> {
     let mut reader = blob.open()?;
     let mut start = Vec::new();
     reader.by_ref().take(512).read_to_end(&mut start)?;
-    let media_type = match decompress::sniff(&start) {
-        Kind::None => media_type::LAYER_TAR,
-        Kind::Gzip => media_type::LAYER_GZIP,
-        Kind::Zstd => media_type::LAYER_ZSTD,
-        Kind::Xz | Kind::Bzip2 => return Err(io::Error::other("an image layer cannot be compressed this way")),
+    let media_type = match Compression::sniff(&start) {
+        Compression::None => media_type::LAYER_TAR,
+        Compression::Gzip => media_type::LAYER_GZIP,
+        Compression::Zstd => media_type::LAYER_ZSTD,
+        Compression::Xz | Compression::Bzip2 => {
+            return Err(io::Error::other("an image layer cannot be compressed this way"));
+        }
     };
     let mut sha256 = Sha256::default();
     sha256.update(&start);

@@ -30,7 +30,10 @@ impl<R: Read> Read for Verified<R> {
         let n = self.reader.read(buffer)?;
         self.read += n as u64;
         if self.size.is_some_and(|size| self.read > size) {
-            return Err(io::Error::other(format!("it is longer than the {} bytes it should have", self.read - n as u64)));
+            return Err(io::Error::other(format!(
+                "it is longer than the {} bytes it should have",
+                self.read - n as u64
+            )));
         }
         if n > 0 {
             if let Some(sha256) = &mut self.sha256 {

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::suggest::{did_you_mean, list};
 use super::table::Table;
 use super::value::{Kind, Node};
-use super::{Config, Diagnostic, Edition, Image, Input, Recipe, Source, Spanned, Variables};
+use super::{Config, Diagnostic, Edition, Image, Input, Recipe, Source, Spanned, Syntax, Variables};
 use super::{config, image, inputs, layer, read, users};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,10 @@ const ANNOTATIONS: &str = "annotations also stand on the index, which is one for
 /// Reads the root table. Gives `None` only if the context has a mistake.
 pub(super) fn recipe(root: Node, cx: &mut Context<'_>) -> Option<Recipe<Source>> {
     let mut table = Table::open(root, "the recipe", cx)?;
-    let edition = table.required("edition", "\"2026\"", cx, edition);
+    let edition = table.optional("edition", cx, edition);
+    let line = cx.assignment("edition", "\"2026\"");
+    let place = if cx.syntax == Syntax::Toml { " as its first line" } else { "" };
+    table.one_of(&["edition"], "missing `edition` in the recipe".to_owned(), format!("add `{line}`{place}"));
     let image = table.required("image", "[]", cx, image::image);
     cx.variables = variables(image.as_ref(), cx);
     let inputs = table.optional("inputs", cx, |node, cx| {

@@ -31,12 +31,12 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
         let Range { start, end } = error.range();
         Diagnostic::at(first_line(text, start, end), sentence(&error.kind().to_string()))
     })?;
+    let Some(value) = parsed.value else { return Err(Diagnostic::new("the file is empty")) };
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         Diagnostic::at(point(text, error.line(), error.column()), message)
     })?;
-    let Some(value) = parsed.value else { return Err(Diagnostic::new("the file is empty")) };
     let mut mistakes = Vec::new();
     let node = node(text, value, &mut mistakes);
     Ok((node, mistakes))

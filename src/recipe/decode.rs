@@ -51,7 +51,7 @@ fn edition(node: Node, cx: &mut Context<'_>) -> Option<Edition> {
     match text.value.as_str() {
         "2026" => Some(Edition::E2026),
         other => {
-            let message = format!("unknown edition \"{}\"; this rebake knows: 2026", other.escape_debug());
+            let message = format!("unknown edition \"{}\"; this rebake knows: 2026", other);
             cx.reject(Diagnostic::at(text.span, message))
         }
     }
@@ -104,7 +104,7 @@ pub(super) fn known_input(name: &Spanned<String>, cx: &mut Context<'_>) -> bool 
         1..=12 => format!("the inputs are {}", list(known())),
         _ => format!("add [inputs.{}]", name.value),
     });
-    let message = format!("unknown input `{}`", name.value.escape_debug());
+    let message = format!("unknown input `{}`", name.value);
     cx.mistakes.push(Diagnostic::at(name.span, message).help(help));
     false
 }

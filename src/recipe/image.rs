@@ -41,7 +41,7 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
 
 /// The name of a repository, as the distribution specification has it.
 fn repository(text: &str) -> Result<String, Diagnostic> {
-    let refuse = |reason: &str| Err(Diagnostic::new(format!("`{}` {reason}", text.escape_debug())));
+    let refuse = |reason: &str| Err(Diagnostic::new(format!("`{}` {reason}", text)));
     if text.contains("://") {
         return refuse("is no repository name: leave out what is before and including `://`");
     }
@@ -70,7 +70,7 @@ fn version(text: &str) -> Result<String, Diagnostic> {
     if ImageName::is_tag(text) {
         return Ok(text.to_owned());
     }
-    let mistake = Diagnostic::new(format!("`{}` cannot be a version: it makes no tag", text.escape_debug()));
+    let mistake = Diagnostic::new(format!("`{}` cannot be a version: it makes no tag", text));
     Err(mistake.help("use letters, digits, `_`, `.` and `-`, at most 128, not starting with `.` or `-`"))
 }
 
@@ -83,7 +83,7 @@ fn check_tags(tags: &[Spanned<Template>], variables: &Variables, cx: &mut Contex
     for tag in tags {
         let text = tag.expand(variables);
         if !ImageName::is_tag(&text) {
-            let mistake = Diagnostic::at(tag.span, format!("`{}` is no tag", text.escape_debug()));
+            let mistake = Diagnostic::at(tag.span, format!("`{}` is no tag", text));
             let help = "a tag has letters, digits, `_`, `.` and `-`, at most 128, and does not start with `.` or `-`";
             cx.mistakes.push(mistake.help(help));
         }
@@ -143,7 +143,7 @@ fn compression(text: &str) -> Result<Compression, Diagnostic> {
         "zstd" => Ok(Compression::Zstd),
         "none" => Ok(Compression::None),
         other => {
-            let mistake = Diagnostic::new(format!("unknown compression `{}`", other.escape_debug()));
+            let mistake = Diagnostic::new(format!("unknown compression `{}`", other));
             let near = did_you_mean(other, ["gzip", "zstd", "none"]);
             Err(mistake.help(near.unwrap_or_else(|| "the compressions are `gzip`, `zstd` and `none`".to_owned())))
         }

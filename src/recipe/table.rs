@@ -103,7 +103,7 @@ impl Table {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the keys of {} are {}", self.place, list(known())),
             };
-            let message = format!("unknown key `{}` in {}", key.value.escape_debug(), self.place);
+            let message = format!("unknown key `{}` in {}", key.value, self.place);
             cx.mistakes.push(Diagnostic::at(key.span, message).help(help));
         }
         let missing = self.missing.into_iter().filter(|(keys, _)| !keys.iter().any(|key| meant.contains(key)));

@@ -20,6 +20,7 @@ pub(super) fn recipe(root: Node, cx: &mut Context<'_>) -> Option<Recipe<Source>>
     table.one_of(&["edition"], "missing `edition` in the recipe".to_owned(), format!("add `{line}`{place}"));
     let image = table.required("image", "[]", cx, image::image);
     cx.variables = variables(image.as_ref(), cx);
+    cx.inputs = (!table.has_slip_of("inputs")).then(BTreeSet::new);
     let inputs = table.optional("inputs", cx, |node, cx| {
         cx.inputs = keys(&node);
         inputs::inputs(node, cx)
@@ -69,10 +70,10 @@ fn variables(image: Option<&Image>, cx: &Context<'_>) -> Vec<Variables> {
     }
 }
 
-fn keys(node: &Node) -> BTreeSet<String> {
+fn keys(node: &Node) -> Option<BTreeSet<String>> {
     match &node.kind {
-        Kind::Table(entries) => entries.iter().map(|(key, _)| key.value.clone()).collect(),
-        _ => BTreeSet::new(),
+        Kind::Table(entries) => Some(entries.iter().map(|(key, _)| key.value.clone()).collect()),
+        _ => None,
     }
 }
 
@@ -95,11 +96,9 @@ fn check_base(base: &Spanned<String>, inputs: &BTreeMap<String, Spanned<Input>>,
 
 /// Whether there is such an input; says so if not.
 pub(super) fn known_input(name: &Spanned<String>, cx: &mut Context<'_>) -> bool {
-    if cx.inputs.contains(&name.value) {
-        return true;
-    }
-    let known = || cx.inputs.iter().map(String::as_str);
-    let help = did_you_mean(name, known()).unwrap_or_else(|| match cx.inputs.len() {
+    let Some(inputs) = cx.inputs.as_ref().filter(|inputs| !inputs.contains(&name.value)) else { return true };
+    let known = || inputs.iter().map(String::as_str);
+    let help = did_you_mean(name, known()).unwrap_or_else(|| match inputs.len() {
         0 => format!("the recipe has no inputs: add [inputs.{}]", name.value),
         1..=12 => format!("the inputs are {}", list(known())),
         _ => format!("add [inputs.{}]", name.value),

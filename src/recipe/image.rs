@@ -20,7 +20,7 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
     let mut table = Table::open(node, "[image]", cx)?;
     let name = table.required("name", "\"registry.example.com/acme/app\"", cx, read::parsed(repository));
     let version = table.optional("version", cx, read::parsed(version));
-    cx.version_is_wrong = version.is_none() && table.key_span("version").is_some();
+    cx.version_is_wrong = version.is_none() && (table.key_span("version").is_some() || table.has_slip_of("version"));
     cx.version = version.as_ref().map(|version| version.value.clone());
     let tags = table.optional("tags", cx, read::array(tag)).unwrap_or_default();
     let platforms = table.optional("platforms", cx, platforms);

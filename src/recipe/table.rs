@@ -74,6 +74,11 @@ impl Table {
         }
     }
 
+    /// Whether a key that nobody took yet is probably this one.
+    pub(super) fn has_slip_of(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, _)| nearest(name, [key]).is_some())
+    }
+
     /// Where a key that was taken stands.
     pub(super) fn key_span(&self, key: &str) -> Option<Span> {
         self.known.iter().find(|(known, _)| *known == key).and_then(|(_, span)| *span)

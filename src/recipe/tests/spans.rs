@@ -49,6 +49,14 @@ fn a_bad_value_is_not_missing_too() {
     // A wrong version is said once, and its placeholders are no mistake on top of it.
     let text = minimal("version = '1+2'\ntags = ['{version}', '{version.minor}']\n");
     assert_eq!(mistakes(&text, Syntax::Toml).len(), 1);
+    let text = minimal("versoin = '1'\ntags = ['{version}']\n");
+    assert_eq!(mistakes(&text, Syntax::Toml).len(), 1);
+    assert_eq!(mistakes("edition = '2026'\n[config]\ncmd = ['{version}']\n", Syntax::Toml).len(), 1);
+    // Nor are names of inputs unknown where it is the table of inputs that is.
+    for inputs in ["inputs = 3\n", "[input.a]\nimage = 'debian'\n"] {
+        let text = format!("edition = '2026'\nimage = {{ name = 'a', base = 'a' }}\n{inputs}");
+        assert_eq!(mistakes(&text, Syntax::Toml).len(), 1, "{:?}", mistakes(&text, Syntax::Toml));
+    }
     // A wrong input is there all the same.
     let text = minimal("base = 'a'\n[inputs.a]\nimage = ''\n");
     assert_eq!(mistakes(&text, Syntax::Toml).len(), 1);

@@ -56,7 +56,7 @@ fn port(text: &str) -> Result<Port, Diagnostic> {
     let (digits, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let unsigned = digits.strip_prefix('-').unwrap_or(digits);
     if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        let mistake = Diagnostic::new(format!("`{}` is no port", text.escape_debug()));
+        let mistake = Diagnostic::new(format!("`{}` is no port", text));
         return Err(mistake.help("write 8080 or \"9090/udp\""));
     }
     let Some(number) = digits.parse().ok().filter(|&number| number > 0) else {
@@ -65,7 +65,7 @@ fn port(text: &str) -> Result<Port, Diagnostic> {
     match PROTOCOLS.into_iter().find(|&known| known == protocol) {
         Some(protocol) => Ok(Port { number, protocol }),
         None => {
-            let mistake = Diagnostic::new(format!("unknown protocol `{}`", protocol.escape_debug()));
+            let mistake = Diagnostic::new(format!("unknown protocol `{}`", protocol));
             let near = did_you_mean(protocol, PROTOCOLS);
             Err(mistake.help(near.unwrap_or_else(|| "the protocols are `tcp`, `udp` and `sctp`".to_owned())))
         }
@@ -136,7 +136,7 @@ fn signal(text: &str) -> Result<String, Diagnostic> {
     if SIGNALS.contains(&name.as_str()) || name == "SIGXFSZ" || real_time {
         return Ok(name);
     }
-    let mistake = Diagnostic::new(format!("unknown signal `{}`", text.escape_debug()));
+    let mistake = Diagnostic::new(format!("unknown signal `{}`", text));
     let upper = text.to_ascii_uppercase();
     let near =
         if upper.starts_with("SIG") { nearest(&upper, SIGNALS) } else { nearest(&format!("SIG{upper}"), SIGNALS) };
@@ -150,7 +150,7 @@ fn env(node: Node, cx: &mut Context<'_>) -> Option<BTreeMap<String, Spanned<Temp
     read::map(|key, node, cx| {
         let value = read::template(node, cx);
         if key.is_empty() || key.contains(['=', '\0']) {
-            let message = format!("`{}` is no name of an environment variable", key.value.escape_debug());
+            let message = format!("`{}` is no name of an environment variable", key.value);
             return cx.reject(Diagnostic::at(key.span, message).help("a name is not empty and holds no `=`"));
         }
         Some((key.value.clone(), value?))

@@ -1,7 +1,7 @@
 //! What every reader of a recipe has at hand: the text, the mistakes found so far, and what its strings may refer to.
 
 use super::template::{Scope, TemplateError, Variables};
-use super::value::Node;
+use super::value::{Kind, Node};
 use super::{Diagnostic, Span, Spanned, Syntax, Template};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ pub(super) struct Context<'t> {
     pub mistakes: Vec<Diagnostic>,
     /// `image.version`.
     pub version: Option<String>,
-    /// Said already; its placeholders are no mistake on top of it.
+    /// What is wrong with it is said elsewhere: its placeholders are no mistake on top of it.
     pub version_is_wrong: bool,
     /// One for each platform of the recipe.
     pub variables: Vec<Variables>,
-    /// The names of all inputs, right or wrong.
-    pub inputs: BTreeSet<String>,
+    /// The names of all inputs, right or wrong; none if they cannot be known, which is said elsewhere.
+    pub inputs: Option<BTreeSet<String>>,
 }
 
 impl<'t> Context<'t> {
@@ -33,9 +33,9 @@ impl<'t> Context<'t> {
             syntax,
             mistakes: Vec::new(),
             version: None,
-            version_is_wrong: false,
+            version_is_wrong: true,
             variables: Vec::new(),
-            inputs: BTreeSet::new(),
+            inputs: None,
         }
     }
 
@@ -48,14 +48,9 @@ impl<'t> Context<'t> {
     /// `expected a string, found an integer`.
     pub(super) fn mismatch<T>(&mut self, expected: &str, found: &Node) -> Option<T> {
         let message = format!("expected {expected}, found {}", found.kind.noun());
-        let help = match self.slice(found.span) {
-            "" => None,
-            _ if !expected.starts_with("a string") => None,
-            value if matches!(found.kind.noun(), "an integer" | "a float" | "a boolean" | "a datetime") => {
-                Some(format!("put it in quotes: \"{value}\""))
-            }
-            _ => None,
-        };
+        let is_word = matches!(found.kind, Kind::Integer(_) | Kind::Float | Kind::Boolean(_) | Kind::Datetime(_));
+        let help =
+            (expected == "a string" && is_word).then(|| format!("put it in quotes: \"{}\"", self.slice(found.span)));
         self.mistakes.push(Diagnostic { help, ..Diagnostic::at(found.span, message) });
         None
     }
@@ -115,7 +110,7 @@ impl<'t> Context<'t> {
 
     /// Whether a place is a header: `[image]`, `[[layer]]`.
     pub(super) fn is_header(&self, node: &Node) -> bool {
-        matches!(node.kind, super::value::Kind::Table(_)) && self.slice(node.span).starts_with('[')
+        matches!(node.kind, Kind::Table(_)) && self.slice(node.span).starts_with('[')
     }
 
     /// `key = value`, or `"key": value`.

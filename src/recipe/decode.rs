@@ -4,7 +4,7 @@ use super::context::Context;
 use super::suggest::{did_you_mean, list};
 use super::table::Table;
 use super::value::{Kind, Node};
-use super::{Config, Diagnostic, Edition, Image, Input, Recipe, Source, Spanned, Variables};
+use super::{Config, Diagnostic, Edition, Image, Input, Recipe, Source, Spanned, Syntax, Variables};
 use super::{config, image, inputs, layer, read, users};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,13 @@ const ANNOTATIONS: &str = "annotations also stand on the index, which is one for
 /// Reads the root table. Gives `None` only if the context has a mistake.
 pub(super) fn recipe(root: Node, cx: &mut Context<'_>) -> Option<Recipe<Source>> {
     let mut table = Table::open(root, "the recipe", cx)?;
-    let edition = table.required("edition", "\"2026\"", cx, edition);
+    let edition = table.optional("edition", cx, edition);
+    let line = cx.assignment("edition", "\"2026\"");
+    let place = if cx.syntax == Syntax::Toml { " as its first line" } else { "" };
+    table.one_of(&["edition"], "missing `edition` in the recipe".to_owned(), format!("add `{line}`{place}"));
     let image = table.required("image", "[]", cx, image::image);
     cx.variables = variables(image.as_ref(), cx);
+    cx.inputs = (!table.has_slip_of("inputs")).then(BTreeSet::new);
     let inputs = table.optional("inputs", cx, |node, cx| {
         cx.inputs = keys(&node);
         inputs::inputs(node, cx)
@@ -48,7 +52,7 @@ fn edition(node: Node, cx: &mut Context<'_>) -> Option<Edition> {
     match text.value.as_str() {
         "2026" => Some(Edition::E2026),
         other => {
-            let message = format!("unknown edition \"{}\"; this rebake knows: 2026", other.escape_debug());
+            let message = format!("unknown edition \"{}\"; this rebake knows: 2026", other);
             cx.reject(Diagnostic::at(text.span, message))
         }
     }
@@ -66,10 +70,10 @@ fn variables(image: Option<&Image>, cx: &Context<'_>) -> Vec<Variables> {
     }
 }
 
-fn keys(node: &Node) -> BTreeSet<String> {
+fn keys(node: &Node) -> Option<BTreeSet<String>> {
     match &node.kind {
-        Kind::Table(entries) => entries.iter().map(|(key, _)| key.value.clone()).collect(),
-        _ => BTreeSet::new(),
+        Kind::Table(entries) => Some(entries.iter().map(|(key, _)| key.value.clone()).collect()),
+        _ => None,
     }
 }
 
@@ -92,16 +96,14 @@ fn check_base(base: &Spanned<String>, inputs: &BTreeMap<String, Spanned<Input>>,
 
 /// Whether there is such an input; says so if not.
 pub(super) fn known_input(name: &Spanned<String>, cx: &mut Context<'_>) -> bool {
-    if cx.inputs.contains(&name.value) {
-        return true;
-    }
-    let known = || cx.inputs.iter().map(String::as_str);
-    let help = did_you_mean(name, known()).unwrap_or_else(|| match cx.inputs.len() {
+    let Some(inputs) = cx.inputs.as_ref().filter(|inputs| !inputs.contains(&name.value)) else { return true };
+    let known = || inputs.iter().map(String::as_str);
+    let help = did_you_mean(name, known()).unwrap_or_else(|| match inputs.len() {
         0 => format!("the recipe has no inputs: add [inputs.{}]", name.value),
         1..=12 => format!("the inputs are {}", list(known())),
         _ => format!("add [inputs.{}]", name.value),
     });
-    let message = format!("unknown input `{}`", name.value.escape_debug());
+    let message = format!("unknown input `{}`", name.value);
     cx.mistakes.push(Diagnostic::at(name.span, message).help(help));
     false
 }

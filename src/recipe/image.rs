@@ -21,7 +21,7 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
     let mut table = Table::open(node, "[image]", cx)?;
     let name = table.required("name", "\"registry.example.com/acme/app\"", cx, read::parsed(repository));
     let version = table.optional("version", cx, read::parsed(version));
-    cx.version_is_wrong = version.is_none() && table.key_span("version").is_some();
+    cx.version_is_wrong = version.is_none() && (table.key_span("version").is_some() || table.has_slip_of("version"));
     cx.version = version.as_ref().map(|version| version.value.clone());
     let tags = table.optional("tags", cx, read::array(tag)).unwrap_or_default();
     let platforms = table.optional("platforms", cx, platforms);
@@ -42,7 +42,7 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
 
 /// The name of a repository, as the distribution specification has it.
 fn repository(text: &str) -> Result<String, Diagnostic> {
-    let refuse = |reason: &str| Err(Diagnostic::new(format!("`{}` {reason}", text.escape_debug())));
+    let refuse = |reason: &str| Err(Diagnostic::new(format!("`{}` {reason}", text)));
     if text.contains("://") {
         return refuse("is no repository name: leave out what is before and including `://`");
     }
@@ -71,7 +71,7 @@ fn version(text: &str) -> Result<String, Diagnostic> {
     if ImageName::is_tag(text) {
         return Ok(text.to_owned());
     }
-    let mistake = Diagnostic::new(format!("`{}` cannot be a version: it makes no tag", text.escape_debug()));
+    let mistake = Diagnostic::new(format!("`{}` cannot be a version: it makes no tag", text));
     Err(mistake.help("use letters, digits, `_`, `.` and `-`, at most 128, not starting with `.` or `-`"))
 }
 
@@ -84,7 +84,7 @@ fn check_tags(tags: &[Spanned<Template>], variables: &Variables, cx: &mut Contex
     for tag in tags {
         let text = tag.expand(variables);
         if !ImageName::is_tag(&text) {
-            let mistake = Diagnostic::at(tag.span, format!("`{}` is no tag", text.escape_debug()));
+            let mistake = Diagnostic::at(tag.span, format!("`{}` is no tag", text));
             let help = "a tag has letters, digits, `_`, `.` and `-`, at most 128, and does not start with `.` or `-`";
             cx.mistakes.push(mistake.help(help));
         }
@@ -144,7 +144,7 @@ fn compression(text: &str) -> Result<Compression, Diagnostic> {
         "zstd" => Ok(Compression::Zstd),
         "none" => Ok(Compression::None),
         other => {
-            let mistake = Diagnostic::new(format!("unknown compression `{}`", other.escape_debug()));
+            let mistake = Diagnostic::new(format!("unknown compression `{}`", other));
             let near = did_you_mean(other, ["gzip", "zstd", "none"]);
             Err(mistake.help(near.unwrap_or_else(|| "the compressions are `gzip`, `zstd` and `none`".to_owned())))
         }

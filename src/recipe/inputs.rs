@@ -16,12 +16,12 @@ pub(super) fn inputs(node: Node, cx: &mut Context<'_>) -> Option<BTreeMap<String
     read::map(|key, node, cx| {
         let is_name = is_name(key);
         if !is_name {
-            let message = format!("`{}` is no name of an input", key.value.escape_debug());
+            let message = format!("`{}` is no name of an input", key.value);
             let help = "a name has `a` to `z`, `0` to `9`, `.`, `_` and `-`, and starts with a letter or digit";
             cx.mistakes.push(Diagnostic::at(key.span, message).help(help));
         }
         let span = node.span;
-        let input = input(Table::open(node, format!("[inputs.{}]", key.value.escape_debug()), cx)?, cx)?;
+        let input = input(Table::open(node, format!("[inputs.{}]", key.value), cx)?, cx)?;
         is_name.then(|| (key.value.clone(), Spanned::new(input, span)))
     })(node, cx)
 }
@@ -78,14 +78,14 @@ fn image(text: &str) -> Result<ImageName, Diagnostic> {
 fn url(node: Node, cx: &mut Context<'_>) -> Option<Spanned<Template>> {
     path::checked(node, cx, |text| {
         let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http")) else {
-            let mistake = Diagnostic::new(format!("`{}` is no http or https address", text.escape_debug()));
+            let mistake = Diagnostic::new(format!("`{}` is no http or https address", text));
             return Err(mistake.help("write \"https://...\""));
         };
         if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
-            return Err(Diagnostic::new(format!("the address `{}` has no host", text.escape_debug())));
+            return Err(Diagnostic::new(format!("the address `{}` has no host", text)));
         }
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(Diagnostic::new(format!("the address `{}` contains white space", text.escape_debug())));
+            return Err(Diagnostic::new(format!("the address `{}` contains white space", text)));
         }
         Ok(())
     })
@@ -95,7 +95,7 @@ fn url(node: Node, cx: &mut Context<'_>) -> Option<Spanned<Template>> {
 fn argument(node: Node, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let text = read::filled(node, cx)?;
     if text.starts_with('-') {
-        return cx.reject(Diagnostic::at(text.span, format!("`{}` starts with `-`", text.value.escape_debug())));
+        return cx.reject(Diagnostic::at(text.span, format!("`{}` starts with `-`", text.value)));
     }
     Some(text)
 }
@@ -103,7 +103,7 @@ fn argument(node: Node, cx: &mut Context<'_>) -> Option<Spanned<String>> {
 fn subdir(node: Node, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let text = read::filled(node, cx)?;
     if text.starts_with('/') || text.split('/').any(|part| part == "..") {
-        let message = format!("the path `{}` leads outside the git tree", text.value.escape_debug());
+        let message = format!("the path `{}` leads outside the git tree", text.value);
         return cx.reject(Diagnostic::at(text.span, message));
     }
     Some(text)
@@ -129,9 +129,9 @@ fn hex(text: &str) -> Result<String, Diagnostic> {
     if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(text.to_owned());
     }
-    let mistake = Diagnostic::new(format!("`{}` is no sha256 digest", text.escape_debug()));
+    let mistake = Diagnostic::new(format!("`{}` is no sha256 digest", text));
     Err(if let Some(hex) = text.strip_prefix("sha256:") {
-        mistake.help(format!("leave `sha256:` out: \"{}\"", hex.escape_debug()))
+        mistake.help(format!("leave `sha256:` out: \"{}\"", hex))
     } else if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         mistake.help(format!("write it in lower case: \"{}\"", text.to_ascii_lowercase()))
     } else {

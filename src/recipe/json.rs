@@ -31,12 +31,12 @@ pub(super) fn read(text: &str) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
         let Range { start, end } = error.range();
         Diagnostic::at(first_line(text, start, end), sentence(&error.kind().to_string()))
     })?;
+    let Some(value) = parsed.value else { return Err(Diagnostic::new("the file is empty")) };
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| {
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
         Diagnostic::at(point(text, error.line(), error.column()), message)
     })?;
-    let Some(value) = parsed.value else { return Err(Diagnostic::new("the file is empty")) };
     let mut mistakes = Vec::new();
     let node = node(text, value, &mut mistakes);
     Ok((node, mistakes))
@@ -51,8 +51,11 @@ fn sentence(message: &str) -> String {
 /// The character at a line and column, in bytes, both counted from 1, as serde_json counts them.
 fn point(text: &str, line: usize, column: usize) -> Span {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let start = text.floor_char_boundary(before + column.saturating_sub(1));
-    Span { start, end: text.ceil_char_boundary((start + 1).min(text.len())) }
+    let byte = before + column.saturating_sub(1);
+    match text.char_indices().take_while(|&(start, _)| start <= byte).last() {
+        Some((start, found)) => Span { start, end: start + found.len_utf8() },
+        None => Span::default(),
+    }
 }
 
 fn node(text: &str, value: Value<'_>, mistakes: &mut Vec<Diagnostic>) -> Node {

@@ -14,7 +14,7 @@ use super::{Template, owner, path, read};
 pub(super) fn layers(node: Node, cx: &mut Context<'_>) -> Option<Vec<Layer>> {
     let layers = read::tables("[[layer]]", |table, _, cx| Some(layer(table, cx)))(node, cx)?;
     let names = layers.iter().filter_map(|layer| layer.name.as_ref());
-    cx.unique(names, String::clone, |name| format!("two layers have the name `{}`", name.escape_debug()));
+    cx.unique(names, String::clone, |name| format!("two layers have the name `{}`", name));
     Some(layers)
 }
 

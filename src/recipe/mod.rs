@@ -103,9 +103,32 @@ fn without_mark(text: &str) -> Cow<'_, str> {
 }
 
 fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for mistake in &mut mistakes {
+        let labels = mistake.labels.iter_mut().map(|label| &mut label.text);
+        labels.chain([&mut mistake.message]).chain(&mut mistake.help).for_each(printable);
+    }
     mistakes.sort_by_key(|mistake| mistake.labels.first().map(|label| label.span));
     mistakes.dedup();
     mistakes
+}
+
+/// Messages quote the recipe. Whatever they quote, they stay one line of no more than this many characters, and move no
+/// cursor.
+const LINE: usize = 1000;
+
+fn printable(text: &mut String) {
+    if text.len() <= LINE && !text.contains(char::is_control) {
+        return;
+    }
+    let mut line = String::new();
+    let mut chars = text.chars();
+    for found in chars.by_ref().take(LINE) {
+        if found.is_control() { line.extend(found.escape_debug()) } else { line.push(found) }
+    }
+    if chars.next().is_some() {
+        line.push('…');
+    }
+    *text = line;
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ fn principal(text: &str) -> Result<Principal, Diagnostic> {
         let mistake = Diagnostic::new("the name of a user or group is empty");
         return Err(mistake.help("write \"user\" or \"user:group\""));
     }
-    if text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit()) {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
         // The last number means "leave it" to chown(2).
         return match text.parse() {
             Ok(id) if id < u32::MAX => Ok(Principal::Id(id)),
@@ -39,7 +40,7 @@ fn principal(text: &str) -> Result<Principal, Diagnostic> {
         };
     }
     if text.contains(|c: char| matches!(c, ':' | '/') || c.is_whitespace() || c.is_control()) {
-        return Err(Diagnostic::new(format!("`{}` is no name of a user or group", text.escape_debug())));
+        return Err(Diagnostic::new(format!("`{}` is no name of a user or group", text)));
     }
     Ok(Principal::Name(text.to_owned()))
 }

@@ -74,6 +74,11 @@ impl Table {
         }
     }
 
+    /// Whether a key that nobody took yet is probably this one.
+    pub(super) fn has_slip_of(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, _)| nearest(name, [key]).is_some())
+    }
+
     /// Where a key that was taken stands.
     pub(super) fn key_span(&self, key: &str) -> Option<Span> {
         self.known.iter().find(|(known, _)| *known == key).and_then(|(_, span)| *span)
@@ -103,7 +108,7 @@ impl Table {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the keys of {} are {}", self.place, list(known())),
             };
-            let message = format!("unknown key `{}` in {}", key.value.escape_debug(), self.place);
+            let message = format!("unknown key `{}` in {}", key.value, self.place);
             cx.mistakes.push(Diagnostic::at(key.span, message).help(help));
         }
         let missing = self.missing.into_iter().filter(|(keys, _)| !keys.iter().any(|key| meant.contains(key)));

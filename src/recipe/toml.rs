@@ -58,13 +58,21 @@ fn entries(text: &str, table: DeTable<'_>, mistakes: &mut Vec<Diagnostic>) -> Ki
         .map(|(key, value)| {
             let Range { start, end } = key.span();
             let key = Spanned::new(key.into_inner().into_owned(), Span { start, end });
-            let Range { start, end } = value.span();
-            let span = first_line(text, start, end);
-            (key, Node { kind: kind(text, value.into_inner(), span, mistakes), span })
+            (key, node(text, value, mistakes))
         })
         .collect();
     entries.sort_by_key(|(key, _)| key.span);
     Kind::Table(entries)
+}
+
+fn node(text: &str, value: toml::Spanned<DeValue<'_>>, mistakes: &mut Vec<Diagnostic>) -> Node {
+    let Range { start, end } = value.span();
+    let value = value.into_inner();
+    let span = match value {
+        DeValue::Array(_) | DeValue::Table(_) => first_line(text, start, end),
+        _ => Span { start, end },
+    };
+    Node { kind: kind(text, value, span, mistakes), span }
 }
 
 fn kind(text: &str, value: DeValue<'_>, span: Span, mistakes: &mut Vec<Diagnostic>) -> Kind {
@@ -85,16 +93,7 @@ fn kind(text: &str, value: DeValue<'_>, span: Span, mistakes: &mut Vec<Diagnosti
             }
             Kind::Datetime(value.to_string())
         }
-        DeValue::Array(values) => Kind::Array(
-            values
-                .into_iter()
-                .map(|value| {
-                    let Range { start, end } = value.span();
-                    let span = first_line(text, start, end);
-                    Node { kind: kind(text, value.into_inner(), span, mistakes), span }
-                })
-                .collect(),
-        ),
+        DeValue::Array(values) => Kind::Array(values.into_iter().map(|value| node(text, value, mistakes)).collect()),
         DeValue::Table(table) => entries(text, table, mistakes),
     }
 }

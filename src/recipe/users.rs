@@ -12,12 +12,12 @@ pub(super) fn users(node: Node, cx: &mut Context<'_>) -> Option<BTreeMap<String,
     let users = read::map(|key, node, cx| {
         let is_name = is_name(key);
         if !is_name {
-            let message = format!("`{}` is no user name", key.value.escape_debug());
+            let message = format!("`{}` is no user name", key.value);
             let help = "a name has `a` to `z`, `0` to `9`, `_` and `-`, at most 32, and starts with a letter or `_`";
             cx.mistakes.push(Diagnostic::at(key.span, message).help(help));
         }
         let span = node.span;
-        let user = user(Table::open(node, format!("[users.{}]", key.value.escape_debug()), cx)?, cx)?;
+        let user = user(Table::open(node, format!("[users.{}]", key.value), cx)?, cx)?;
         is_name.then(|| (key.value.clone(), Spanned::new(user, span)))
     })(node, cx)?;
     let mut ids: Vec<_> = users.values().map(|user| &user.value.uid).collect();
@@ -60,7 +60,7 @@ fn field(text: &str) -> Result<String, Diagnostic> {
 
 fn absolute(text: &str) -> Result<String, Diagnostic> {
     if !text.starts_with('/') {
-        return Err(Diagnostic::new(format!("the path `{}` does not start with `/`", text.escape_debug())));
+        return Err(Diagnostic::new(format!("the path `{}` does not start with `/`", text)));
     }
     field(text)
 }

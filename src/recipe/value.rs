@@ -2,8 +2,8 @@
 
 use super::{Span, Spanned};
 
-/// A value and its place. The place of a table that has a header (`[image]`, `[[layer]]`) is that header; one that
-/// runs over several lines is shown by its first line.
+/// A value and its place. The place of a table that has a header (`[image]`, `[[layer]]`) is that header; a table or
+/// array that runs over several lines is shown by its first line.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub kind: Kind,

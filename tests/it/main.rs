@@ -4,5 +4,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod clients;
+mod flake;
 mod machinery;
 mod support;

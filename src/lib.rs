@@ -9,7 +9,14 @@
 //!
 //! ARCHITECTURE.md in the repository says which room may import which; a test holds it.
 
+pub mod archive;
+pub mod build;
+pub mod image;
 pub mod layer;
+pub mod layout;
+pub mod lock;
 pub mod oci;
+pub mod plan;
 pub mod recipe;
+pub mod source;
 pub mod tree;

@@ -1,2 +1,9 @@
 //! The program: parse, run, exit code.
-fn main() {}
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -2,4 +2,6 @@
 //!
 //! The reader is independent of the writer: neither calls the other, so that each can hold the other to account.
 
+pub mod decompress;
 pub mod read;
+pub mod write;

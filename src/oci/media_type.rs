@@ -47,3 +47,27 @@ pub fn oci_layer(media_type: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Compression {
+    /// RFC 1952.
+    #[default]
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The plain tar.
+    None,
+}
+
+impl Compression {
+    /// The media type of a layer that is compressed so.
+    #[must_use]
+    pub fn layer_media_type(self) -> &'static str {
+        match self {
+            Self::Gzip => LAYER_GZIP,
+            Self::Zstd => LAYER_ZSTD,
+            Self::None => LAYER_TAR,
+        }
+    }
+}

@@ -1,11 +1,18 @@
 //! The standard's words: digest, media types, descriptor, platform, image names, canonical JSON.
 
+mod descriptor;
 mod digest;
 pub mod json;
 pub mod media_type;
 mod name;
 mod platform;
+mod sink;
+mod time;
 
+pub use descriptor::Descriptor;
 pub use digest::{Digest, Sha256};
+pub use media_type::Compression;
 pub use name::{ImageName, NameError, Transport};
 pub use platform::{Platform, PlatformError};
+pub use sink::{Blob, Sink};
+pub use time::rfc3339;

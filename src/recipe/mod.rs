@@ -2,13 +2,111 @@
 //!
 //! Parsing takes text and gives either a whole [`Recipe`] or every mistake in it, each with its place. Nothing here
 //! reads a disk, a clock or a network.
+//!
+//! ```text
+//! text ──toml, json──▶ Node ──decode──▶ Recipe<Source>
+//! ```
 
 mod capabilities;
+mod config;
+mod context;
+mod decode;
+mod healthcheck;
+mod image;
+mod inputs;
+mod instant;
+mod json;
+mod layer;
 mod model;
+mod owner;
+mod path;
+mod read;
+mod schema;
 mod span;
+mod suggest;
+mod table;
 mod template;
+mod toml;
+mod users;
+mod value;
+mod version;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, CapabilityError};
 pub use model::*;
+pub use schema::schema;
 pub use span::{Diagnostic, Label, Span, Spanned};
-pub use template::{Template, Variables};
+pub use template::{PLACEHOLDERS, PlaceholderError, Scope, Template, TemplateError, Variables};
+pub use version::VersionError;
+
+use context::Context;
+use std::borrow::Cow;
+
+/// The notation of a recipe. Both say the same with the same keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// `rebake.toml`, TOML 1.1.
+    Toml,
+    /// `rebake.json`, RFC 8259.
+    Json,
+}
+
+/// The longest recipe, in bytes.
+const MAXIMUM: usize = 4 << 20;
+
+/// Reads a recipe.
+///
+/// ```
+/// use rebake::recipe::{Syntax, parse};
+/// let text = "edition = '2026'\n[image]\nname = 'acme/app'\n[config]\nprots = [8080]\n";
+/// let mistakes = parse(text, Syntax::Toml).unwrap_err();
+/// assert_eq!(mistakes[0].message, "unknown key `prots` in [config]");
+/// assert_eq!(mistakes[0].help.as_deref(), Some("did you mean `ports`?"));
+/// ```
+///
+/// # Errors
+/// Every mistake of the text in the order of their places (bytes of `text`), at least one. Where its syntax is wrong,
+/// only that: what the keys mean is looked at in a text that can be read.
+pub fn parse(text: &str, syntax: Syntax) -> Result<Recipe<Source>, Vec<Diagnostic>> {
+    if text.len() > MAXIMUM {
+        return Err(vec![Diagnostic::new("the recipe is longer than 4 MiB")]);
+    }
+    let text = without_mark(text);
+    let mut cx = Context::new(&text, syntax);
+    let root = match syntax {
+        Syntax::Toml => {
+            let (root, mistakes) = toml::read(&text);
+            let is_sound = mistakes.iter().all(toml::is_sound);
+            cx.mistakes = mistakes;
+            is_sound.then_some(root)
+        }
+        Syntax::Json => match json::read(&text) {
+            Ok((root, mistakes)) => {
+                cx.mistakes = mistakes;
+                Some(root)
+            }
+            Err(mistake) => cx.reject(mistake),
+        },
+    };
+    let recipe = root.and_then(|root| decode::recipe(root, &mut cx));
+    match recipe {
+        Some(recipe) if cx.mistakes.is_empty() => Ok(recipe),
+        _ => Err(in_order(cx.mistakes)),
+    }
+}
+
+/// Blanks a byte order mark, so that all places stay what they are.
+fn without_mark(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Cow::Owned(format!("   {rest}")),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn in_order(mut mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    mistakes.sort_by_key(|mistake| mistake.labels.first().map(|label| label.span));
+    mistakes.dedup();
+    mistakes
+}
+
+#[cfg(test)]
+mod tests;

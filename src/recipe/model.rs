@@ -1,7 +1,7 @@
 //! The values of a recipe: one type a table, as DESIGN section 3 lists them.
 
 use super::{Capabilities, Span, Spanned, Template};
-use crate::oci::{ImageName, Platform};
+use crate::oci::{Compression, ImageName, Platform};
 use std::collections::BTreeMap;
 
 /// The phase of a recipe as its author wrote it: inputs may still move.
@@ -87,18 +87,6 @@ pub struct Defaults {
     pub mtime: Option<Spanned<Mtime>>,
     /// `compression`.
     pub compression: Option<Compression>,
-}
-
-/// `compression`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// RFC 1952.
-    #[default]
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// The plain tar.
-    None,
 }
 
 /// `owner = "user"`, `"user:group"`, numbers or names. As docker's `--chown`: no group means the user's own.

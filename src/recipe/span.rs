@@ -63,6 +63,13 @@ impl Diagnostic {
         Self { message: message.into(), labels: Vec::new(), help: None }
     }
 
+    /// Puts a mistake that has no place yet at one.
+    #[must_use]
+    pub fn place(mut self, span: Span) -> Self {
+        self.labels.insert(0, Label { span, text: String::new() });
+        self
+    }
+
     /// Says what is to be seen at the first place.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {

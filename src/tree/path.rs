@@ -97,10 +97,23 @@ impl EntryPath {
         }
     }
 
+    /// The bytes of every folder above it, outermost first, and of itself.
+    pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
+        let slashes = self.0.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+        slashes.chain([self.0.len()]).filter_map(|end| self.0.get(..end))
+    }
+
     /// Whether this path is `ancestor` or stands below it.
     #[must_use]
     pub fn starts_with(&self, ancestor: &Self) -> bool {
         self.0.strip_prefix(ancestor.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+}
+
+/// A map of paths can be searched by bytes: their order is the same.
+impl std::borrow::Borrow<[u8]> for EntryPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

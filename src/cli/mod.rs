@@ -1,0 +1,115 @@
+//! The command line: arguments, one library call, a report, an exit status.
+//!
+//! 0: done. 1: it differs or is unsound. 2: wrong input, or a failed operation.
+
+mod build;
+mod env;
+mod init;
+mod report;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Container images you can bake again, byte for byte.
+#[derive(Debug, Parser)]
+#[command(name = "rebake", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Errors only on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more on standard error
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    /// How many workers compress; the bytes do not depend on it [default: one a processor]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented recipe that builds
+    Init(init::Arguments),
+    /// Bake the images of recipes; print each one's reference and manifest digest
+    Build(build::Arguments),
+    /// Print the JSON Schema of recipes, for editors
+    Schema,
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the command that the process was given.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are an answer; everything else is wrong input.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let env = env::Env::read();
+    let report = report::Report::new(&arguments.options, &env);
+    match arguments.command {
+        Command::Init(init) => init::run(&init, &env, &report),
+        Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
+        Command::Schema => {
+            let mut text = serde_json::to_string_pretty(&rebake::recipe::schema()).unwrap_or_default();
+            text.push('\n');
+            print(&report, text.as_bytes())
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "rebake", &mut script);
+            print(&report, &script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            match clap_mangen::Man::new(Arguments::command()).render(&mut page) {
+                Ok(()) => print(&report, &page),
+                Err(error) => report.failure(&error.to_string()),
+            }
+        }
+    }
+}
+
+/// The result, and nothing else, on standard output.
+fn print(report: &report::Report, bytes: &[u8]) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who reads `rebake schema | head` has what they want.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => report.failure(&format!("cannot write to standard output: {error}")),
+    }
+}

@@ -1,0 +1,157 @@
+//! What a user reads: mistakes with their lines, and one-line failures.
+
+use super::{Color, Options, env::Env};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rebake::recipe::Diagnostic;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// How to tell.
+pub struct Report {
+    renderer: Renderer,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// The text that mistakes point into.
+pub struct Source<'a> {
+    /// As the user would name it.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+impl Report {
+    /// As the options and the terminal want it.
+    pub fn new(options: &Options, env: &Env) -> Self {
+        let colors = match options.color {
+            Color::Auto => env.colors,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(env.columns.unwrap_or(140));
+        Self { renderer, json: options.json, quiet: options.quiet, verbose: options.verbose }
+    }
+
+    /// Whether the result is to be one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Something that only a curious user wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose && !self.quiet {
+            self.stderr(text);
+        }
+    }
+
+    /// Says why nothing was done.
+    pub fn failure(&self, message: &str) -> ExitCode {
+        let group = Group::with_title(Level::ERROR.primary_title(printable(message)));
+        self.stderr(&self.renderer.render(&[group]));
+        if self.json {
+            self.document(&json!({ "error": { "message": message } }));
+        }
+        ExitCode::from(2)
+    }
+
+    /// Shows mistakes with the lines they stand in.
+    pub fn mistakes(&self, source: &Source, mistakes: &[Diagnostic]) -> ExitCode {
+        for mistake in mistakes {
+            self.stderr(&self.render(source, mistake));
+        }
+        if let [_, _, ..] = mistakes {
+            self.stderr(&format!("{} mistakes in {}", mistakes.len(), source.path));
+        }
+        if self.json {
+            let all: Vec<Value> = mistakes.iter().map(|mistake| as_json(source, mistake)).collect();
+            self.document(
+                &json!({ "error": { "message": "the recipe is wrong", "recipe": source.path, "mistakes": all } }),
+            );
+        }
+        ExitCode::from(2)
+    }
+
+    fn render(&self, source: &Source, mistake: &Diagnostic) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(printable(&mistake.message)));
+        if mistake.labels.is_empty() {
+            group = group.element(annotate_snippets::Origin::path(source.path));
+        } else {
+            let mut snippet = Snippet::source(source.text).path(source.path);
+            for (n, label) in mistake.labels.iter().enumerate() {
+                let kind = if n == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+                let (start, end) = range(source.text, label.span.start, label.span.end);
+                let annotation = kind.span(start..end);
+                let text = (!label.text.is_empty()).then(|| printable(&label.text));
+                snippet = snippet.annotation(annotation.label(text));
+            }
+            group = group.element(snippet);
+        }
+        if let Some(help) = &mistake.help {
+            group = group.element(Level::HELP.message(printable(help)));
+        }
+        let mut text = self.renderer.render(&[group]);
+        text.push('\n');
+        text
+    }
+
+    fn document(&self, document: &Value) {
+        let mut out = std::io::stdout().lock();
+        // A reader that is gone has read what it wanted.
+        let _ = writeln!(out, "{document:#}").and_then(|()| out.flush());
+    }
+
+    fn stderr(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// A span that lies in the text, on whole characters, and in one line if it reaches over several.
+fn range(text: &str, start: usize, end: usize) -> (usize, usize) {
+    let mut start = start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let line_end = text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| start + at);
+    (start, end.min(line_end).max(start))
+}
+
+/// Line and column of a place, both counted from 1; columns in characters.
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let (at, _) = range(text, at, at);
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+fn as_json(source: &Source, mistake: &Diagnostic) -> Value {
+    let places: Vec<Value> = mistake
+        .labels
+        .iter()
+        .map(|label| {
+            let (line, column) = line_and_column(source.text, label.span.start);
+            json!({ "line": line, "column": column, "text": label.text })
+        })
+        .collect();
+    json!({ "message": mistake.message, "places": places, "help": mistake.help })
+}
+
+/// Control characters of a hostile file name never reach the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => "\n".to_owned(),
+            c if c.is_control() => c.escape_default().to_string(),
+            c => c.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,220 @@
+//! Plans become an image: layers, configs, manifests and perhaps an index go into a sink, and a descriptor comes out.
+//!
+//! Nothing here knows a disk or a network; `build` and `verify` differ in their sink alone.
+
+use crate::layer::write::{self, WriteError};
+use crate::oci::{Descriptor, Digest, Platform, Sink, json, media_type, rfc3339};
+use crate::plan::{Plan, PlannedLayer};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// An image that was written.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Its manifest, or its index if it has several platforms.
+    pub descriptor: Descriptor,
+    /// One for each plan, in their order.
+    pub manifests: Vec<Manifest>,
+}
+
+/// One platform's part of an image.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// For what it is.
+    pub platform: Platform,
+    /// The manifest.
+    pub descriptor: Descriptor,
+    /// The image config.
+    pub config: Descriptor,
+    /// All layers, those of the base first.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer of an image that was written.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Its name in the recipe; none for one of the base.
+    pub name: Option<String>,
+    /// The blob.
+    pub descriptor: Descriptor,
+    /// The digest of its tar.
+    pub diff_id: Digest,
+    /// The length of its tar in bytes, where it is known.
+    pub tar_size: Option<u64>,
+}
+
+/// Why an image could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageWriteError<S> {
+    /// The content of a file could not be had.
+    #[error("{path}: {source}")]
+    Content {
+        /// The file's path in the image.
+        path: String,
+        /// Where its statement stands, if it has one.
+        place: Option<S>,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A layer of the base could not be copied.
+    #[error("a layer of the base: {0}")]
+    Base(String),
+    /// The sink failed.
+    #[error(transparent)]
+    Sink(io::Error),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+type Failure = ImageWriteError<crate::plan::Place>;
+
+/// Writes the image of all plans, which share one recipe. The index, if there is one, gets `annotations`.
+///
+/// # Errors
+/// See [`ImageWriteError`]. What the sink already has then is of no use.
+pub fn write(
+    plans: &[Plan],
+    annotations: &BTreeMap<String, String>,
+    sink: &dyn Sink,
+    jobs: usize,
+    interrupt: &AtomicBool,
+) -> Result<Image, Failure> {
+    let mut manifests = Vec::new();
+    for plan in plans {
+        manifests.push(manifest(plan, sink, jobs, interrupt)?);
+    }
+    let descriptor = match &manifests[..] {
+        [one] => one.descriptor.clone(),
+        several => {
+            let members = several.iter().map(|manifest| {
+                let platform = Some(manifest.platform.clone());
+                Descriptor { platform, ..manifest.descriptor.clone() }.to_json()
+            });
+            let mut index = json!({
+                "schemaVersion": 2,
+                "mediaType": media_type::INDEX,
+                "manifests": members.collect::<Vec<_>>(),
+            });
+            annotate(&mut index, annotations);
+            document(sink, media_type::INDEX, &index)?
+        }
+    };
+    Ok(Image { descriptor, manifests })
+}
+
+fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Manifest, Failure> {
+    let mut layers = Vec::new();
+    for layer in plan.base.iter().flat_map(|base| &base.layers) {
+        if interrupt.load(Ordering::Relaxed) {
+            return Err(Failure::Interrupted);
+        }
+        let base = |error: &dyn std::fmt::Display| Failure::Base(format!("{}: {error}", layer.descriptor.digest));
+        let mut blob = sink.blob().map_err(Failure::Sink)?;
+        let mut reader = layer.open().map_err(|error| base(&error))?;
+        copy(&mut reader, &mut blob, |error| base(&error))?;
+        blob.commit(layer.descriptor.digest).map_err(Failure::Sink)?;
+        let (descriptor, diff_id) = (layer.descriptor.clone(), layer.diff_id);
+        layers.push(Layer { name: None, descriptor: bare(&descriptor), diff_id, tar_size: None });
+    }
+    for layer in &plan.layers {
+        layers.push(own_layer(layer, sink, jobs, interrupt)?);
+    }
+
+    let config = document(sink, media_type::CONFIG, &config(plan, &layers))?;
+    let mut manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::MANIFEST,
+        "config": config.to_json(),
+        "layers": layers.iter().map(|layer| layer.descriptor.to_json()).collect::<Vec<_>>(),
+    });
+    annotate(&mut manifest, &annotations(plan));
+    let descriptor = document(sink, media_type::MANIFEST, &manifest)?;
+    Ok(Manifest { platform: plan.platform.clone(), descriptor, config, layers })
+}
+
+/// What a base's manifest added to the descriptor was about that manifest.
+fn bare(descriptor: &Descriptor) -> Descriptor {
+    Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size)
+}
+
+fn own_layer(layer: &PlannedLayer, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Layer, Failure> {
+    let written = write::write(&layer.tree, layer.mtime, layer.compression, sink, jobs, interrupt);
+    let written = written.map_err(|error| match error {
+        WriteError::Content { path, origin, source } => {
+            Failure::Content { path: path.to_string(), place: layer.place(origin), source }
+        }
+        WriteError::Sink(error) => Failure::Sink(error),
+        WriteError::Interrupted => Failure::Interrupted,
+    })?;
+    Ok(Layer {
+        name: Some(layer.name.clone()),
+        descriptor: Descriptor::new(layer.compression.layer_media_type(), written.digest, written.size),
+        diff_id: written.diff_id,
+        tar_size: Some(written.tar_size),
+    })
+}
+
+/// The plan's config with what only the layers can say: diff_ids, and one history entry a layer. Edition 2026.
+fn config(plan: &Plan, layers: &[Layer]) -> Value {
+    let mut config = plan.config.clone();
+    let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
+    let mut history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
+    history.extend(
+        plan.layers
+            .iter()
+            .map(|layer| json!({ "created": rfc3339(plan.created), "created_by": format!("rebake: {}", layer.name) })),
+    );
+    config["history"] = Value::Array(history);
+    config
+}
+
+/// The recipe's annotations, and those by which an image names its base (image-spec, "annotations.md").
+fn annotations(plan: &Plan) -> BTreeMap<String, String> {
+    let mut annotations = plan.annotations.clone();
+    if let Some(base) = &plan.base {
+        let mut add = |name: &str, value: String| {
+            annotations.entry(name.to_owned()).or_insert(value);
+        };
+        add("org.opencontainers.image.base.name", base.name.clone());
+        if let Some(digest) = base.digest {
+            add("org.opencontainers.image.base.digest", digest.to_string());
+        }
+    }
+    annotations
+}
+
+fn annotate(document: &mut Value, annotations: &BTreeMap<String, String>) {
+    if !annotations.is_empty() {
+        document["annotations"] = json!(annotations);
+    }
+}
+
+fn document(sink: &dyn Sink, media_type: &str, document: &Value) -> Result<Descriptor, Failure> {
+    let bytes = json::canonical(document);
+    let digest = Digest::of(&bytes);
+    let mut blob = sink.blob().map_err(Failure::Sink)?;
+    blob.write_all(&bytes).and_then(|()| blob.commit(digest)).map_err(Failure::Sink)?;
+    Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
+}
+
+/// Copies, telling a reader's failure from a writer's.
+fn copy(
+    reader: &mut dyn io::Read,
+    writer: &mut dyn io::Write,
+    failed: impl Fn(io::Error) -> Failure,
+) -> Result<(), Failure> {
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let n = match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        writer.write_all(buffer.get(..n).unwrap_or_default()).map_err(Failure::Sink)?;
+    }
+}

@@ -1,0 +1,72 @@
+//! Where the tar stream is cut into blocks that are compressed on their own. Edition 2026.
+//!
+//! The places depend on the entries alone, each judged by itself, so that adding, growing or removing a file moves only
+//! the cuts beside it. An *entry* is its headers, its data and its padding; it is `length` bytes long.
+//!
+//! - Inside an entry: a cut at every multiple of [`STEP`] bytes from its start.
+//! - Before an entry: a cut if the block so far has [`LEAST`] bytes and either [`MOST`] bytes or the entry is *drawn*.
+//! - An entry is drawn if `h * STEP < length * 2^32`, where `h` is the first four bytes, big-endian, of the SHA-256 of its
+//!   path: by chance as large as its share of a block, and certainly if it fills one.
+
+use crate::oci::Digest;
+use crate::tree::EntryPath;
+
+/// The usual size of a block, in bytes.
+pub const STEP: u64 = 512 * 1024;
+/// No block is ended before an entry if it is smaller than this.
+pub const LEAST: u64 = STEP / 4;
+/// A block is ended before an entry if it is at least this large.
+pub const MOST: u64 = STEP * 2;
+
+/// Whether the entry at `path` asks for a cut before it.
+#[must_use]
+pub fn drawn(path: &EntryPath, length: u64) -> bool {
+    let [a, b, c, d, ..] = Digest::of(path.as_bytes()).bytes();
+    let h = u32::from_be_bytes([a, b, c, d]);
+    u128::from(h) * u128::from(STEP) < u128::from(length) << 32
+}
+
+/// Whether the block is ended before an entry.
+#[must_use]
+pub fn before(block: u64, path: &EntryPath, length: u64) -> bool {
+    block >= MOST || (block >= LEAST && drawn(path, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes of blocks for a list of small entries.
+    fn cuts(entries: &[(EntryPath, u64)]) -> Vec<EntryPath> {
+        let mut block = 0;
+        let mut cuts = Vec::new();
+        for (path, length) in entries {
+            if before(block, path, *length) {
+                cuts.push(path.clone());
+                block = 0;
+            }
+            block += length;
+        }
+        cuts
+    }
+
+    #[test]
+    fn a_change_moves_only_the_cuts_beside_it() {
+        let entry =
+            |n: u32| (EntryPath::parse(format!("usr/lib/file-{n:05}")).unwrap(), 1024 + u64::from(n % 97) * 512);
+        let entries: Vec<_> = (0..5000).map(entry).collect();
+        let before = cuts(&entries);
+        assert!(before.len() > 100, "{} cuts in about 120 MB", before.len());
+        for at in [0, 77, 2500, 4999] {
+            let mut grown = entries.clone();
+            grown[at].1 += 200_000;
+            let mut less = entries.clone();
+            less.remove(at);
+            for after in [cuts(&grown), cuts(&less)] {
+                let moved = before.iter().filter(|cut| !after.contains(cut)).count()
+                    + after.iter().filter(|cut| !before.contains(cut)).count();
+                assert!(moved <= 6, "{moved} cuts moved when entry {at} changed");
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Writes a layer: a tree becomes a tar stream, the stream becomes blocks, the blocks a compressed blob and two digests.
+
+mod cut;
+mod deflate;
+mod encode;
+mod header;
+mod pipeline;
+mod stream;
+
+pub use header::{Header, Type};
+pub use pipeline::{Layer, write};
+pub use stream::tar;
+
+use crate::tree::{EntryPath, Origin};
+use std::io::{self, Read};
+
+/// The time of every entry that nothing gives another one, in seconds since 1970: 1980-01-01T00:00:00Z, the first instant
+/// that zip archives can say too. It does not depend on an image's `created`, so that a new commit does not change a
+/// layer. Edition 2026.
+pub const MTIME: i64 = 315_532_800;
+
+/// Bytes that can be read once more whenever a layer is written.
+pub trait Content {
+    /// Opens them. The reader fails if they are not what they were when the layer was planned.
+    ///
+    /// # Errors
+    /// What the place they come from reports.
+    fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+}
+
+/// Bytes in memory.
+impl Content for &[u8] {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(*self))
+    }
+}
+
+/// Why a layer could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A file's content could not be read, or had another length than planned.
+    #[error("{path}: {source}")]
+    Content {
+        /// Its path in the image.
+        path: EntryPath,
+        /// Who asked for it.
+        origin: Origin,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The blob could not be stored.
+    #[error(transparent)]
+    Sink(io::Error),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}

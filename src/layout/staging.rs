@@ -1,0 +1,243 @@
+//! A layout under construction: a hidden folder beside its final place.
+
+use super::OCI_LAYOUT;
+use crate::oci::{Blob, Digest, Sink};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// A hidden folder that becomes the layout at its target, or vanishes when it is dropped.
+pub struct Staging {
+    target: PathBuf,
+    folder: PathBuf,
+    /// Held as long as the folder is in use, so that another rebake knows a leftover from a folder at work.
+    _lock: File,
+}
+
+/// Whether a folder is an image layout: it has the file that says so.
+#[must_use]
+pub fn is_layout(folder: &Path) -> bool {
+    folder.join("oci-layout").is_file()
+}
+
+impl Staging {
+    /// Begins a layout that is to stand at `target`, making the folders above it.
+    ///
+    /// # Errors
+    /// If `target` is something else than an image layout, an empty folder or nothing; or what the disk reports.
+    pub fn begin(target: &Path) -> io::Result<Self> {
+        refuse_foreign(target)?;
+        Self::beside(target)
+    }
+
+    /// Begins a folder beside `target` without judging what `target` is: an archive is put together in it.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn beside(target: &Path) -> io::Result<Self> {
+        let target = absolute(target)?;
+        let (parent, name) = match (target.parent(), target.file_name()) {
+            (Some(parent), Some(name)) => (parent, name),
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no place for an image")),
+        };
+        fs::create_dir_all(parent)?;
+        let mut prefix = OsString::from(".");
+        prefix.push(name);
+        prefix.push(".rebake-");
+        sweep(parent, &prefix);
+        let (folder, lock) = locked_folder(parent, &prefix)?;
+        let staging = Self { target, folder, _lock: lock };
+        fs::set_permissions(&staging.folder, fs::Permissions::from_mode(0o755))?;
+        // Whatever the umask: what others may read does not depend on who built it.
+        for part in ["blobs", "blobs/sha256"] {
+            let path = staging.folder.join(part);
+            DirBuilder::new().mode(0o755).create(&path)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(staging)
+    }
+
+    /// The folder as long as it is hidden.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts the layout in its place: whole, with `index.json` as its last file, in one step where the file system can.
+    ///
+    /// # Errors
+    /// What the disk reports; the old layout is then untouched.
+    pub fn publish(self, index_json: &[u8]) -> io::Result<()> {
+        self.file("oci-layout", OCI_LAYOUT)?;
+        self.file("index.json", index_json)?;
+        for folder in ["blobs/sha256", "blobs", ""] {
+            File::open(self.folder.join(folder))?.sync_all()?;
+        }
+        if fs::symlink_metadata(&self.target).is_ok() {
+            match renameat_with(CWD, &self.folder, CWD, &self.target, RenameFlags::EXCHANGE) {
+                // The old layout is now in the hidden folder and vanishes with `self`.
+                Ok(()) => {}
+                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => self.replace_in_two_steps()?,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            fs::rename(&self.folder, &self.target)?;
+        }
+        sync_parent(&self.target)
+    }
+
+    /// For file systems that cannot exchange two folders.
+    fn replace_in_two_steps(&self) -> io::Result<()> {
+        // Not hidden and never swept: should rebake be killed between the two steps, this is the only good copy.
+        let mut aside = self.target.clone().into_os_string();
+        aside.push(".before-rebake");
+        fs::rename(&self.target, &aside)?;
+        match fs::rename(&self.folder, &self.target) {
+            Ok(()) => fs::remove_dir_all(&aside),
+            Err(error) => {
+                fs::rename(&aside, &self.target)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.folder.join(name);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&path)?;
+        file.write_all(bytes)?;
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.sync_all()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Nothing can be done about a folder that does not go away; the next build sweeps it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Sink for Staging {
+    fn blob(&self) -> io::Result<Box<dyn Blob>> {
+        let blobs = self.folder.join("blobs/sha256");
+        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(&blobs)?;
+        Ok(Box::new(FileBlob { file, blobs, hole: 0 }))
+    }
+}
+
+/// A blob as a file without its name. Zeros become holes, so a plain tar of a sparse file is sparse on disk too.
+struct FileBlob {
+    file: NamedTempFile,
+    blobs: PathBuf,
+    /// Zeros at the end that are not yet in the file.
+    hole: u64,
+}
+
+/// Fewer zeros than this are written.
+const HOLE: usize = 64 * 1024;
+
+impl Write for FileBlob {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.chunks(HOLE) {
+            if piece.len() == HOLE && piece.iter().all(|&b| b == 0) {
+                self.hole += HOLE as u64;
+                continue;
+            }
+            self.skip_hole()?;
+            self.file.write_all(piece)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl FileBlob {
+    fn skip_hole(&mut self) -> io::Result<()> {
+        if self.hole > 0 {
+            let end = self.file.seek(SeekFrom::Current(i64::try_from(self.hole).map_err(io::Error::other)?))?;
+            self.file.as_file().set_len(end)?;
+            self.hole = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Blob for FileBlob {
+    fn commit(mut self: Box<Self>, digest: Digest) -> io::Result<()> {
+        self.skip_hole()?;
+        self.file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        self.file.as_file().sync_all()?;
+        // The same digest is the same bytes: which of two equal blobs stays does not matter.
+        self.file.persist(self.blobs.join(digest.hex())).map(|_| ()).map_err(|error| error.error)
+    }
+}
+
+/// Only a layout, an empty folder or nothing may be replaced.
+fn refuse_foreign(target: &Path) -> io::Result<()> {
+    let taken = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, what.to_owned()));
+    let Ok(metadata) = fs::symlink_metadata(target) else { return Ok(()) };
+    if metadata.is_symlink() {
+        return taken("it is a symlink, which would be replaced; name the folder it points at");
+    }
+    if !metadata.is_dir() {
+        return taken("a file stands there, and an image layout is a folder");
+    }
+    let names = names(target)?;
+    let foreign = |name: &&OsString| !matches!(name.to_str(), Some("oci-layout" | "index.json" | "blobs"));
+    match names.iter().filter(foreign).min() {
+        Some(name) => taken(&format!("the folder holds `{}`, which is no part of an image layout", name.display())),
+        None if is_layout(target) || names.is_empty() => Ok(()),
+        None => taken("the folder is no image layout (it has no file `oci-layout`)"),
+    }
+}
+
+/// A new folder, locked. A sweeper may take it away before it is locked; then there is another one.
+fn locked_folder(parent: &Path, prefix: &OsString) -> io::Result<(PathBuf, File)> {
+    for _ in 0..16 {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?.keep();
+        let Ok(lock) = File::open(&folder) else { continue };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && folder.is_dir() {
+            return Ok((folder, lock));
+        }
+    }
+    Err(io::Error::other("other builds to the same place keep taking its folder away"))
+}
+
+/// Removes what a killed rebake left beside `target`: folders with our prefix that nobody holds.
+fn sweep(parent: &Path, prefix: &OsString) {
+    let prefix = prefix.as_encoded_bytes();
+    for name in names(parent).unwrap_or_default() {
+        let path = parent.join(&name);
+        let ours = name.as_encoded_bytes().starts_with(prefix) && fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
+        if ours && File::open(&path).is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// The names in a folder; their order never reaches an image.
+#[allow(clippy::disallowed_methods, reason = "the names are only searched, and nothing depends on their order")]
+fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+fn absolute(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    // `DIR/.` and `DIR/` name DIR.
+    Ok(path.components().collect())
+}
+
+/// Makes a rename last.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,224 @@
+//! What the layers below hold together: enough to know where a path leads and what its folder is like.
+
+use super::through::through;
+use crate::layer::read::{RawEntry, RawKind};
+use crate::layer::write::Content as _;
+use crate::source::{Content, image};
+use crate::tree::{Attributes, Entry, EntryPath, Kind, PathError, Tree};
+use image::ImageError;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::ops::Bound;
+
+/// More paths than this are an attack, not an image.
+const MOST_ENTRIES: usize = 4_000_000;
+/// `/etc/passwd` and `/etc/group` are read up to this size, in bytes.
+const ACCOUNTS: u64 = 4 << 20;
+
+/// One path of the layers below.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Mode, owner, time, extended attributes.
+    pub attributes: Attributes,
+    /// What it is.
+    pub kind: Below,
+}
+
+/// What a path of the layers below is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Below {
+    /// A folder.
+    Directory,
+    /// A symlink and its target.
+    Symlink(Box<[u8]>),
+    /// A file or something else without content that counts here.
+    Other,
+}
+
+/// The layers below, seen as one.
+#[derive(Debug, Clone, Default)]
+pub struct Lower {
+    entries: BTreeMap<EntryPath, Standing>,
+    /// The content of `/etc/passwd`; none if there is no such file.
+    pub passwd: Option<Vec<u8>>,
+    /// The content of `/etc/group`.
+    pub group: Option<Vec<u8>>,
+}
+
+impl Lower {
+    /// What stands at a path.
+    #[must_use]
+    pub fn get(&self, path: &EntryPath) -> Option<&Standing> {
+        self.entries.get(path)
+    }
+
+    /// Where the symlink at a path points.
+    #[must_use]
+    pub fn link(&self, path: &EntryPath) -> Option<&[u8]> {
+        match &self.entries.get(path)?.kind {
+            Below::Symlink(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Whether anything stands below a folder.
+    #[must_use]
+    pub fn has_children(&self, path: &EntryPath) -> bool {
+        self.below(path).next().is_some()
+    }
+
+    fn below(&self, path: &EntryPath) -> impl Iterator<Item = &EntryPath> {
+        let start = [path.as_bytes(), b"/"].concat();
+        self.entries
+            .range::<[u8], _>((Bound::Included(start.as_slice()), Bound::Unbounded))
+            .map(|(path, _)| path)
+            .take_while(move |path| path.as_bytes().starts_with(&start))
+    }
+
+    fn remove(&mut self, path: &EntryPath) {
+        self.remove_children(path);
+        self.entries.remove(path);
+        *match path.as_bytes() {
+            b"etc/passwd" => &mut self.passwd,
+            b"etc/group" => &mut self.group,
+            _ => return,
+        } = None;
+    }
+
+    fn remove_children(&mut self, path: &EntryPath) {
+        let doomed: Vec<EntryPath> = self.below(path).cloned().collect();
+        for path in doomed {
+            self.remove(&path);
+        }
+    }
+
+    fn set(&mut self, path: EntryPath, standing: Standing) {
+        if standing.kind == Below::Directory {
+            if self.get(&path).is_some_and(|old| old.kind != Below::Directory) {
+                self.remove(&path);
+            }
+        } else {
+            self.remove(&path);
+        }
+        self.entries.insert(path, standing);
+    }
+
+    /// Lays a planned layer on top.
+    ///
+    /// # Errors
+    /// If its `/etc/passwd` or `/etc/group` cannot be read.
+    pub fn put(&mut self, tree: &Tree<Content>) -> io::Result<()> {
+        for path in tree.whiteouts() {
+            self.remove(path);
+        }
+        for (path, entry) in tree.entries() {
+            let kind = match &entry.kind {
+                Kind::Directory => Below::Directory,
+                Kind::Symlink { target } => Below::Symlink(target.clone()),
+                _ => Below::Other,
+            };
+            self.set(path.clone(), Standing { attributes: entry.attributes.clone(), kind });
+            self.keep_accounts(path, entry)?;
+        }
+        Ok(())
+    }
+
+    fn keep_accounts(&mut self, path: &EntryPath, entry: &Entry<Content>) -> io::Result<()> {
+        let Some(place) = self.accounts(path.as_bytes()) else { return Ok(()) };
+        if let Kind::File { content, .. } = &entry.kind {
+            let mut bytes = Vec::new();
+            content.open()?.take(ACCOUNTS).read_to_end(&mut bytes)?;
+            *place = Some(bytes);
+        }
+        Ok(())
+    }
+
+    fn accounts(&mut self, path: &[u8]) -> Option<&mut Option<Vec<u8>>> {
+        match path {
+            b"etc/passwd" => Some(&mut self.passwd),
+            b"etc/group" => Some(&mut self.group),
+            _ => None,
+        }
+    }
+
+    /// Lays a layer of a base image on top (image-spec, "layer.md", Applying changesets). Reads it whole, and so checks
+    /// its digests.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not what its digests say, or leaves the root.
+    pub fn put_base(&mut self, layer: &image::Layer) -> Result<(), ImageError> {
+        let what = format!("layer {}", layer.descriptor.digest);
+        let broken = |why: String| ImageError::Broken { what: what.clone(), why };
+        let mut added = Vec::new();
+        let mut accounts = Vec::new();
+        layer.read(|entry, data| {
+            // Whiteouts speak of the layers below only, wherever they stand in the tar; the rest waits.
+            let (folder, name) = split(&entry.path);
+            if name == b".wh..wh..opq" {
+                if let Some(folder) = relative(folder).map_err(broken)? {
+                    let folder = self.resolved(&folder, true).map_err(broken)?;
+                    folder.into_iter().for_each(|folder| self.remove_children(&folder));
+                } else {
+                    *self = Self::default();
+                }
+            } else if let Some(name) = name.strip_prefix(b".wh.") {
+                let path = relative(&[folder, b"/", name].concat()).map_err(broken)?;
+                let path = path.ok_or_else(|| broken("a whiteout has no name".to_owned()))?;
+                let path = self.resolved(&path, false).map_err(broken)?;
+                path.into_iter().for_each(|path| self.remove(&path));
+            } else if let Some(path) = relative(&entry.path).map_err(broken)? {
+                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") && matches!(entry.kind, RawKind::File { .. })
+                {
+                    let mut bytes = Vec::new();
+                    data.take(ACCOUNTS).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
+                    accounts.push((path.clone(), bytes));
+                }
+                added.push((path, standing(entry)));
+            }
+            if added.len() + self.entries.len() > MOST_ENTRIES {
+                return Err(broken(format!("the image has more than {MOST_ENTRIES} paths")));
+            }
+            Ok(())
+        })?;
+        for (path, standing) in added {
+            if let Some(path) = self.resolved(&path, false).map_err(broken)? {
+                self.set(path, standing);
+            }
+        }
+        for (path, bytes) in accounts {
+            if let Some(place) = self.accounts(path.as_bytes()) {
+                *place = Some(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, path: &EntryPath, leaf: bool) -> Result<Option<EntryPath>, String> {
+        through(path, leaf, |at| self.link(at))
+    }
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&b| b == b'/') {
+        Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..).unwrap_or_default()),
+        None => (b"", path),
+    }
+}
+
+/// A path of a base layer; `None` is the root.
+fn relative(path: &[u8]) -> Result<Option<EntryPath>, String> {
+    match EntryPath::parse(path) {
+        Ok(path) => Ok(Some(path)),
+        Err(PathError::Root) => Ok(None),
+        Err(error) => Err(format!("the path `{}` {error}", crate::tree::Printable(path))),
+    }
+}
+
+fn standing(entry: RawEntry) -> Standing {
+    let kind = match entry.kind {
+        RawKind::Directory => Below::Directory,
+        RawKind::Symlink(target) => Below::Symlink(target.into()),
+        _ => Below::Other,
+    };
+    Standing { attributes: entry.attributes, kind }
+}

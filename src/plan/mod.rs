@@ -1,0 +1,192 @@
+//! Recipe and sources become a plan: what an image of one platform holds, before any of its bytes are written.
+//!
+//! Statements are gathered, laid over what lower layers hold, and conflicts are found here. Contents are not read, but
+//! for those few that decide about others (`/etc/passwd`, two files that may be the same).
+
+mod config;
+mod gather;
+mod lower;
+mod owners;
+mod settle;
+mod through;
+mod users;
+
+use crate::layer::write::MTIME;
+use crate::lock::Pinned;
+use crate::oci::{Compression, Digest, Platform};
+use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Spanned, Template, Variables};
+use crate::source::{Content, disk::Root, image};
+use crate::tree::{Origin, Tree};
+use lower::Lower;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Where a statement stands in the recipe.
+pub type Place = Span;
+
+/// What a plan needs from the world.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The recipe's folder.
+    pub root: &'a Root,
+    /// Where unpacked archives may lie while the image is built.
+    pub scratch: &'a Path,
+    /// Set when the user wants to stop.
+    pub interrupt: &'a AtomicBool,
+    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    pub source_date_epoch: Option<i64>,
+}
+
+/// An image of one platform, described.
+#[derive(Debug)]
+pub struct Plan {
+    /// For what it is.
+    pub platform: Platform,
+    /// What it stands on.
+    pub base: Option<Base>,
+    /// Its own layers, lowest first.
+    pub layers: Vec<PlannedLayer>,
+    /// The image config, whole but for `rootfs` and the history of our layers.
+    pub config: Value,
+    /// The recipe's, for the manifest and the index.
+    pub annotations: BTreeMap<String, String>,
+    /// Seconds since 1970.
+    pub created: i64,
+}
+
+/// The base of an image.
+#[derive(Debug)]
+pub struct Base {
+    /// As the recipe names it.
+    pub name: String,
+    /// Its manifest's digest, if it has a manifest.
+    pub digest: Option<Digest>,
+    /// Its layers, lowest first.
+    pub layers: Vec<image::Layer>,
+}
+
+/// One layer, described.
+#[derive(Debug)]
+pub struct PlannedLayer {
+    /// As it stands in the history.
+    pub name: String,
+    /// What it holds.
+    pub tree: Tree<Content>,
+    /// The time of its whiteouts, in seconds since 1970.
+    pub mtime: i64,
+    /// How its blob is compressed.
+    pub compression: Compression,
+    /// Where the statements are that its entries come from, by the number of their [`Origin`].
+    spans: Vec<Span>,
+}
+
+impl PlannedLayer {
+    /// Where the statement stands that asked for an entry; none for what rebake adds.
+    #[must_use]
+    pub fn place(&self, origin: Origin) -> Option<Place> {
+        self.spans.get(usize::try_from(origin.0).ok()?).copied()
+    }
+}
+
+impl Plan {
+    /// Plans the image for one of the recipe's platforms.
+    ///
+    /// # Errors
+    /// Every mistake that can be found in one go.
+    pub fn new(recipe: &Recipe<Pinned>, platform: &Platform, context: Context) -> Result<Self, Vec<Diagnostic>> {
+        let created = created(recipe, context)?;
+        let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
+        let variables = Variables::new(&recipe.image.name, version, platform);
+        let (base, base_config, mut lower) = base(recipe, platform, context)?;
+
+        let mut mistakes = Vec::new();
+        let mut layers = Vec::new();
+        for (n, layer) in recipe.layers.iter().enumerate() {
+            let mtime = layer.defaults.mtime.as_ref().or(recipe.image.defaults.mtime.as_ref());
+            let mtime = mtime.map_or(MTIME, |mtime| instant(mtime.value, created));
+            let work = gather::Work { recipe, layer, variables: &variables, context, created, mtime, lower: &lower };
+            let gathered = gather::gather(&work, &mut mistakes);
+            let tree = settle::settle(gathered, &work, &mut mistakes);
+            if let Err(error) = lower.put(&tree) {
+                mistakes.push(Diagnostic::at(layer.span, error.to_string()));
+            }
+            layers.push(PlannedLayer {
+                name: layer.name.as_ref().map_or_else(|| format!("layer-{}", n + 1), |name| name.value.clone()),
+                tree,
+                mtime,
+                compression: layer.defaults.compression.or(recipe.image.defaults.compression).unwrap_or_default(),
+                spans: layer.statements.iter().map(|statement| statement.span).collect(),
+            });
+        }
+        let mtime = recipe.image.defaults.mtime.as_ref().map_or(MTIME, |mtime| instant(mtime.value, created));
+        match users::layer(recipe, &lower, mtime) {
+            Ok(Some(tree)) => layers.push(PlannedLayer {
+                name: "users".to_owned(),
+                tree,
+                mtime,
+                compression: recipe.image.defaults.compression.unwrap_or_default(),
+                spans: Vec::new(),
+            }),
+            Ok(None) => {}
+            Err(found) => mistakes.extend(found),
+        }
+        owners::check_user(recipe, &lower, &mut mistakes);
+        if !mistakes.is_empty() {
+            mistakes.sort_by_key(|mistake| mistake.labels.first().map(|label| label.span));
+            mistakes.dedup();
+            return Err(mistakes);
+        }
+
+        let expand = |(name, text): (&String, &Spanned<Template>)| (name.clone(), text.expand(&variables));
+        let annotations = recipe.annotations.iter().map(expand).collect();
+        let config = config::config(recipe, base_config, &variables, platform, created);
+        Ok(Self { platform: platform.clone(), base, layers, config, annotations, created })
+    }
+}
+
+/// An image's `created`: the recipe's word, else `SOURCE_DATE_EPOCH`, else 1970.
+fn created(recipe: &Recipe<Pinned>, context: Context) -> Result<i64, Vec<Diagnostic>> {
+    match recipe.image.created.as_ref().map(|created| (created.value, created.span)) {
+        Some((Created::Instant(instant), _)) => Ok(instant),
+        Some((Created::Git, span)) => {
+            Err(vec![Diagnostic::at(span, "this version of rebake cannot take the time from git yet").help(
+                "leave `created` out and set SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), or write the instant here",
+            )])
+        }
+        None => Ok(context.source_date_epoch.unwrap_or(0)),
+    }
+}
+
+fn instant(mtime: Mtime, created: i64) -> i64 {
+    match mtime {
+        Mtime::Instant(instant) => instant,
+        Mtime::Created => created,
+    }
+}
+
+/// The base, its config, and what its layers hold together.
+fn base(
+    recipe: &Recipe<Pinned>,
+    platform: &Platform,
+    context: Context,
+) -> Result<(Option<Base>, Option<Value>, Lower), Vec<Diagnostic>> {
+    let Some(input) = &recipe.image.base else { return Ok((None, None, Lower::default())) };
+    let Some(Input::Image { image: name }) = recipe.inputs.get(&input.value).map(|input| &input.value) else {
+        return Err(vec![Diagnostic::at(input.span, format!("`{}` is no input of kind `image`", input.value))]);
+    };
+    let failed = |error: image::ImageError| {
+        let label = Label { span: input.span, text: "it is the base of this image".to_owned() };
+        let mut mistake = Diagnostic::at(name.span, format!("the image `{}` cannot be used: {error}", name.value));
+        mistake.labels.push(label);
+        vec![mistake]
+    };
+    let image = image::open(name, context.root.path(), platform, context.scratch, context.interrupt).map_err(failed)?;
+    let mut lower = Lower::default();
+    for layer in &image.layers {
+        lower.put_base(layer).map_err(failed)?;
+    }
+    let base = Base { name: name.to_string(), digest: image.digest, layers: image.layers };
+    Ok((Some(base), Some(image.config), lower))
+}

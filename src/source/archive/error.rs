@@ -1,0 +1,109 @@
+//! What can be wrong with an archive.
+
+use crate::layer::read::TarError;
+use crate::tree::{PathError, Printable};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why an archive cannot be used: which one, at which member, and what is wrong.
+#[derive(Debug)]
+pub struct ArchiveError {
+    /// The file.
+    pub archive: PathBuf,
+    /// The name of the member, as it stands in the archive; none if the fault is that of the whole.
+    pub member: Option<Vec<u8>>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl fmt::Display for ArchiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.archive.display())?;
+        if let Some(member) = &self.member {
+            write!(f, "member `{}`: ", Printable(member))?;
+        }
+        write!(f, "{}", self.fault)
+    }
+}
+
+impl std::error::Error for ArchiveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.fault)
+    }
+}
+
+/// What is wrong with an archive or a member of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The file cannot be opened or looked at.
+    #[error("cannot be opened: {0}")]
+    Open(#[source] io::Error),
+    /// It is a folder, a device or a pipe.
+    #[error("is no regular file")]
+    NoFile,
+    /// It is neither format, plain or compressed.
+    #[error("is no tar or zip archive")]
+    NoArchive,
+    /// The tar stream is truncated, corrupt, or of a kind that cannot be read.
+    #[error("{0}")]
+    Tar(#[from] TarError),
+    /// A tar stream fails while, or after, this member is read.
+    #[error("cannot be read on from here: {0}")]
+    After(#[source] TarError),
+    /// The zip archive is truncated, corrupt, or of a kind that cannot be read.
+    #[error("{0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// The content of a zip member is truncated or corrupt.
+    #[error("is truncated or corrupt: {0}")]
+    Content(#[source] io::Error),
+    /// The content has not the length that the archive states.
+    #[error("is corrupt: its content has {got} bytes, not {stated}")]
+    Length {
+        /// Bytes that the archive states.
+        stated: u64,
+        /// Bytes that are there.
+        got: u64,
+    },
+    /// A zip member that only opens with a password.
+    #[error("is encrypted")]
+    Encrypted,
+    /// A type that is neither file, folder nor symbolic link, in a zip.
+    #[error("has the unknown file type {0:#o}")]
+    FileType(u32),
+    /// The name leads out of where the archive is extracted to.
+    #[error("has an absolute path")]
+    Absolute,
+    /// The name cannot stand in an image.
+    #[error("its path {0}")]
+    Path(#[from] PathError),
+    /// The target of a symbolic link is empty, has a NUL, or is longer than the 4095 bytes that Linux takes.
+    #[error("is a symbolic link with a target that no file system takes")]
+    SymlinkTarget,
+    /// The target of a hard link leads out of the archive, or cannot stand in an image.
+    #[error("is a hard link to `{}`, which is no path inside the archive", Printable(.0))]
+    LinkPath(Vec<u8>),
+    /// No member before it has the path that a hard link names.
+    #[error("is a hard link to `{}`, which no member before it is", Printable(.0))]
+    LinkTarget(Vec<u8>),
+    /// A hard link to a folder.
+    #[error("is a hard link to the folder `{}`", Printable(.0))]
+    LinkToFolder(Vec<u8>),
+    /// More than [`Limits`](super::Limits) allows.
+    #[error("has more than {limit} {what}: see whether it is a bomb")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// Content could not be written aside.
+    #[error("its content cannot be written to a temporary file: {0}")]
+    Spool(#[source] io::Error),
+    /// The file is not what it was when it was opened.
+    #[error("changed while it was read")]
+    Changed,
+    /// The user wants to stop.
+    #[error("interrupted")]
+    Interrupted,
+}

@@ -1,0 +1,110 @@
+//! A run of bytes in a file that can be read at any time, from any thread.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
+
+/// What tells that a file is still the one that was opened: size and mtime, to the nanosecond. Its device and inode
+/// cannot change while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    size: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self { size: metadata.size(), seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() }
+    }
+}
+
+/// An open file that slices refer to.
+pub(super) struct Backing {
+    pub(super) file: File,
+    /// None for a temporary file, which is ours alone.
+    pub(super) stamp: Option<Stamp>,
+}
+
+impl Backing {
+    /// # Errors
+    /// The file is not what it was.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match self.stamp {
+            Some(stamp) if Stamp::of(&self.file.metadata()?) != stamp => Err(changed()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the archive changed while it was read")
+}
+
+/// The content of a member. Cheap to clone; the file stays open as long as a slice of it lives.
+#[derive(Clone)]
+pub struct Slice {
+    backing: Arc<Backing>,
+    offset: u64,
+    len: u64,
+}
+
+impl Slice {
+    pub(super) fn new(backing: &Arc<Backing>, offset: u64, len: u64) -> Self {
+        Self { backing: Arc::clone(backing), offset, len }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Reads the content from its start. Readers of one slice do not disturb each other.
+    ///
+    /// The reader fails if the archive changed since it was opened: at once where bytes are missing, else at the end.
+    pub fn reader(&self) -> impl Read + '_ {
+        SliceReader { slice: self, position: 0 }
+    }
+}
+
+/// The same place of the same opened file.
+impl PartialEq for Slice {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.backing, &other.backing) && (self.offset, self.len) == (other.offset, other.len)
+    }
+}
+
+impl fmt::Debug for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slice").field("offset", &self.offset).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+struct SliceReader<'a> {
+    slice: &'a Slice,
+    position: u64,
+}
+
+impl Read for SliceReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.slice.len.saturating_sub(self.position);
+        let wanted = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let offset = self.slice.offset.checked_add(self.position).ok_or_else(changed)?;
+        let n = self.slice.backing.file.read_at(buf.get_mut(..wanted).unwrap_or_default(), offset)?;
+        if n == 0 {
+            return Err(changed());
+        }
+        self.position = self.position.saturating_add(n as u64);
+        if self.position == self.slice.len {
+            self.slice.backing.check()?;
+        }
+        Ok(n)
+    }
+}

@@ -1,0 +1,334 @@
+//! Files beside the recipe. Of a file only its content and its executable bit are looked at; folders are listed, symlinks
+//! kept; nothing outside the recipe's folder is ever reached.
+
+use super::filter::Filter;
+use crate::tree::Printable;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// The recipe's folder: what `from` is relative to, and cannot leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root(Arc<PathBuf>);
+
+/// Why a path beside the recipe cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// Nothing is there.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// A symlink leads out of the recipe's folder.
+    #[error("{path} leads to {to}, outside the recipe's folder")]
+    Outside {
+        /// As the recipe names it.
+        path: String,
+        /// Where it leads.
+        to: String,
+    },
+    /// A symlink leads back to itself.
+    #[error("{0} is a loop of symlinks")]
+    Loop(String),
+    /// A socket, pipe or device.
+    #[error("{path} is {what}, which cannot be copied into an image")]
+    Special {
+        /// Relative to the recipe's folder.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A slash at the end, and no folder.
+    #[error("{0} is a file, not a folder")]
+    NotAFolder(String),
+    /// The disk says no.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// Relative to the recipe's folder.
+        path: String,
+        /// The disk's word.
+        source: io::Error,
+    },
+}
+
+/// What a path beside the recipe is.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// A folder.
+    Folder,
+    /// A file.
+    File(HostFile),
+    /// A symlink, as it is; only inside a folder.
+    Symlink(Box<[u8]>),
+}
+
+/// A file as it was when the layer was planned.
+#[derive(Debug, Clone)]
+pub struct HostFile {
+    root: Root,
+    /// Relative to the root, or absolute once symlinks are followed.
+    path: Box<Path>,
+    stamp: Stamp,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// Another content nearly always has another stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mtime: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+impl Root {
+    /// # Errors
+    /// If the folder cannot be found.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        Ok(Self(Arc::new(fs::canonicalize(folder)?)))
+    }
+
+    /// The folder itself, absolute, without symlinks.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Looks at the path that a recipe names; symlinks on the way and at its end are followed inside the root.
+    ///
+    /// # Errors
+    /// See [`DiskError`].
+    pub fn find(&self, from: &str) -> Result<(PathBuf, Found), DiskError> {
+        let name = from.to_owned();
+        let io_error = |source: io::Error| match (source.kind(), source.raw_os_error()) {
+            (io::ErrorKind::NotFound, _) => DiskError::Missing(name.clone()),
+            (io::ErrorKind::NotADirectory, _) if from.ends_with('/') => DiskError::NotAFolder(name.clone()),
+            (io::ErrorKind::NotADirectory, _) => DiskError::Missing(name.clone()),
+            (_, Some(code)) if code == rustix::io::Errno::LOOP.raw_os_error() => DiskError::Loop(name.clone()),
+            _ => DiskError::Io { path: name.clone(), source },
+        };
+        let path = fs::canonicalize(self.0.join(from)).map_err(io_error)?;
+        let Ok(relative) = path.strip_prefix(&*self.0) else {
+            return Err(DiskError::Outside { path: from.to_owned(), to: path.display().to_string() });
+        };
+        let metadata = fs::symlink_metadata(&path).map_err(io_error)?;
+        let found = self.classify(relative, &metadata)?;
+        if from.ends_with('/') && !metadata.is_dir() {
+            return Err(DiskError::NotAFolder(from.to_owned()));
+        }
+        Ok((relative.to_owned(), found))
+    }
+
+    /// Everything below a folder that [`Root::find`] found, each with its path below that folder, in no order. Symlinks
+    /// are not followed.
+    ///
+    /// # Errors
+    /// The first thing that cannot be read or copied.
+    pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<(Box<[u8]>, Found)>, DiskError> {
+        let top = self.0.join(folder);
+        let mut found = Vec::new();
+        let mut walk = walkdir::WalkDir::new(&top).min_depth(1).follow_links(false).into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = entry.map_err(|error| {
+                let path = error.path().map_or_else(|| folder.to_owned(), |path| self.relative(path));
+                let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of folders"));
+                DiskError::Io { path: path.display().to_string(), source }
+            })?;
+            let Ok(below) = entry.path().strip_prefix(&top) else { continue };
+            let name = below.as_os_str().as_bytes();
+            let is_folder = entry.file_type().is_dir();
+            if is_folder && filter.prunes(name) {
+                walk.skip_current_dir();
+                continue;
+            }
+            if !filter.keeps(name) {
+                continue;
+            }
+            let relative = self.relative(entry.path());
+            let metadata = entry.metadata().map_err(|error| DiskError::Io {
+                path: relative.display().to_string(),
+                source: error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be looked at")),
+            })?;
+            found.push((name.into(), self.classify(&relative, &metadata)?));
+        }
+        Ok(found)
+    }
+
+    /// The paths that a pattern matches, by their bytes.
+    ///
+    /// # Errors
+    /// The first folder on the way that cannot be read.
+    pub fn glob(&self, pattern: &globset::GlobMatcher, base: &str) -> Result<Vec<String>, DiskError> {
+        let (folder, found) = self.find(if base.is_empty() { "." } else { base })?;
+        let mut names = Vec::new();
+        if matches!(found, Found::Folder) {
+            for (below, _) in self.list(&folder)? {
+                let path = if base.is_empty() { below } else { Path::new(base).join(below) };
+                if pattern.is_match(&path)
+                    && let Some(path) = path.to_str()
+                {
+                    names.push(path.to_owned());
+                }
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// All paths below a folder, relative to it; nothing is judged.
+    fn list(&self, folder: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
+        let top = self.0.join(folder);
+        let mut all = Vec::new();
+        for entry in walkdir::WalkDir::new(&top).min_depth(1).follow_links(false) {
+            let entry = entry.map_err(|error| {
+                let path = error.path().map_or_else(|| folder.to_owned(), |path| self.relative(path));
+                let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of folders"));
+                DiskError::Io { path: path.display().to_string(), source }
+            })?;
+            if let Ok(below) = entry.path().strip_prefix(&top) {
+                all.push((below.to_owned(), entry.file_type().is_dir()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads a small file of the recipe itself (an ignore file).
+    ///
+    /// # Errors
+    /// See [`DiskError`].
+    pub fn read(&self, from: &str) -> Result<Vec<u8>, DiskError> {
+        let io_error = |source| DiskError::Io { path: from.to_owned(), source };
+        match self.find(from)? {
+            (_, Found::File(file)) => {
+                let mut bytes = Vec::new();
+                file.open().and_then(|mut reader| reader.read_to_end(&mut bytes)).map_err(io_error)?;
+                Ok(bytes)
+            }
+            _ => Err(io_error(io::ErrorKind::IsADirectory.into())),
+        }
+    }
+
+    fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&*self.0).unwrap_or(path).to_owned()
+    }
+
+    fn classify(&self, relative: &Path, metadata: &Metadata) -> Result<Found, DiskError> {
+        let kind = metadata.file_type();
+        let special = |what| Err(DiskError::Special { path: relative.display().to_string(), what });
+        if kind.is_dir() {
+            Ok(Found::Folder)
+        } else if kind.is_file() {
+            Ok(Found::File(HostFile {
+                root: self.clone(),
+                path: relative.into(),
+                stamp: Stamp::of(metadata),
+                executable: metadata.mode() & 0o100 != 0,
+            }))
+        } else if kind.is_symlink() {
+            let target = fs::read_link(self.0.join(relative))
+                .map_err(|source| DiskError::Io { path: relative.display().to_string(), source })?;
+            Ok(Found::Symlink(target.as_os_str().as_bytes().into()))
+        } else if kind.is_fifo() {
+            special("a named pipe")
+        } else if kind.is_socket() {
+            special("a socket")
+        } else {
+            special("a device")
+        }
+    }
+}
+
+/// The same file, whatever its name.
+impl PartialEq for HostFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.stamp == other.stamp
+    }
+}
+
+impl HostFile {
+    /// Length in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.stamp.size
+    }
+
+    /// Its name relative to the recipe's folder, for messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        Printable(self.path.as_os_str().as_bytes()).to_string()
+    }
+
+    /// Opens it for one reading from start to end.
+    ///
+    /// # Errors
+    /// What the disk reports; and, then or at the end of the reading, that the file is not what it was.
+    pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        let file = File::options()
+            .read(true)
+            .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
+            .open(self.root.0.join(&self.path))?;
+        let reader = Checked { file, stamp: self.stamp };
+        reader.check()?;
+        Ok(Box::new(reader))
+    }
+}
+
+/// A file that is the planned one from its first byte to behind its last.
+struct Checked {
+    file: File,
+    stamp: Stamp,
+}
+
+impl Checked {
+    fn check(&self) -> io::Result<()> {
+        if Stamp::of(&self.file.metadata()?) == self.stamp {
+            Ok(())
+        } else {
+            Err(io::Error::other("it changed while the image was built"))
+        }
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if n == 0 && !buffer.is_empty() {
+            self.check()?;
+        }
+        Ok(n)
+    }
+}
+
+/// The part of a pattern before its first part with a wildcard: where a search begins.
+#[must_use]
+pub fn literal_prefix(pattern: &str) -> &str {
+    match pattern.find(['*', '?', '[', '{']) {
+        None => pattern,
+        Some(wild) => {
+            pattern.get(..wild).and_then(|fixed| fixed.rfind('/').and_then(|at| fixed.get(..at))).unwrap_or("")
+        }
+    }
+}
+
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &str) -> Option<&OsStr> {
+    match Path::new(path).components().next_back() {
+        Some(Component::Normal(name)) => Some(name),
+        _ => None,
+    }
+}

@@ -1,0 +1,388 @@
+//! Reads an image from a layout or an archive on disk: the manifest for one platform, its config and its layers. Every
+//! byte is held against the digest that names it.
+
+mod docker;
+mod verified;
+
+use super::archive::{self, Limits, Slice};
+use crate::layer::decompress;
+use crate::layer::read::{RawEntry, TarReader};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use verified::Verified;
+
+/// Manifests, indexes and configs larger than this are refused (registries refuse them too).
+const DOCUMENT: u64 = 4 << 20;
+/// An index in an index in an index: the specification allows it, nobody needs more.
+const DEPTH: usize = 4;
+
+/// One platform's image, its documents read and checked, its layers not yet read.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Digest of its manifest; none in a docker-archive.
+    pub digest: Option<Digest>,
+    /// Its config, with every field.
+    pub config: Value,
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer of an image that exists.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// As it will stand in an OCI manifest.
+    pub descriptor: Descriptor,
+    /// The digest of its tar, as the config says it.
+    pub diff_id: Digest,
+    blob: Blob,
+}
+
+/// Where the bytes of a blob are.
+#[derive(Debug, Clone)]
+enum Blob {
+    File(PathBuf),
+    Slice(Slice),
+}
+
+/// Why an image cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// It is in a registry.
+    #[error("it is in a registry, and this version of rebake reads images from disk only")]
+    Registry,
+    /// The place cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The disk's word.
+        source: io::Error,
+    },
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] archive::ArchiveError),
+    /// The place is no image.
+    #[error("{0}")]
+    NotAnImage(String),
+    /// No image, or more than one, has the tag.
+    #[error("{0}")]
+    Choice(String),
+    /// Bytes are not those that a digest names.
+    #[error("{what} should have the digest {expected}, but has {found}")]
+    Digest {
+        /// Which document or layer.
+        what: String,
+        /// What names it.
+        expected: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// A document or layer that breaks the specification.
+    #[error("{what}: {why}")]
+    Broken {
+        /// Which document or layer.
+        what: String,
+        /// In which way.
+        why: String,
+    },
+    /// It is for other platforms.
+    #[error("it is not there for {wanted}; it is there for {}", available.join(", "))]
+    Platform {
+        /// Asked for.
+        wanted: Platform,
+        /// There.
+        available: Vec<String>,
+    },
+}
+
+fn broken(what: impl Into<String>, why: impl Into<String>) -> ImageError {
+    ImageError::Broken { what: what.into(), why: why.into() }
+}
+
+/// A layout, in a folder or in a tar.
+enum Place {
+    Folder(PathBuf),
+    Tar { path: String, files: BTreeMap<Vec<u8>, Slice> },
+}
+
+impl Place {
+    fn tar(path: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
+        let archive = archive::open(path, scratch, &Limits::default(), interrupt)?;
+        let files = archive.members.into_iter().filter_map(|member| match member.kind {
+            crate::tree::Kind::File { content, .. } => Some((member.path.as_bytes().to_vec(), content)),
+            _ => None,
+        });
+        Ok(Self::Tar { path: path.display().to_string(), files: files.collect() })
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Folder(path) => path.display().to_string(),
+            Self::Tar { path, .. } => path.clone(),
+        }
+    }
+
+    fn blob(&self, name: &str) -> Result<Blob, ImageError> {
+        match self {
+            Self::Folder(path) => Ok(Blob::File(path.join(name))),
+            Self::Tar { files, path } => files.get(name.as_bytes()).cloned().map(Blob::Slice).ok_or_else(|| {
+                ImageError::Io { path: format!("{name} in {path}"), source: io::ErrorKind::NotFound.into() }
+            }),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, ImageError> {
+        let failed = |source| ImageError::Io { path: format!("{name} of {}", self.name()), source };
+        let mut bytes = Vec::new();
+        self.blob(name)?.open().and_then(|r| r.take(DOCUMENT + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.len() as u64 > DOCUMENT {
+            return Err(broken(name, "it is larger than 4 MiB"));
+        }
+        Ok(bytes)
+    }
+
+    /// A manifest, index or config, held against its descriptor.
+    fn document(&self, descriptor: &Descriptor, what: &str) -> Result<Value, ImageError> {
+        let bytes = self.read(&format!("blobs/sha256/{}", descriptor.digest.hex()))?;
+        let found = Digest::of(&bytes);
+        let what = format!("{what} {}", descriptor.digest);
+        if found != descriptor.digest {
+            return Err(ImageError::Digest { what, expected: descriptor.digest, found });
+        }
+        if bytes.len() as u64 != descriptor.size {
+            let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
+            return Err(broken(what, why));
+        }
+        json::parse(&bytes).map_err(|why| broken(what, why))
+    }
+}
+
+/// Opens the image that `name` says, for one platform. Relative paths start at `folder`; archives that are compressed are
+/// unpacked into `scratch`.
+///
+/// # Errors
+/// See [`ImageError`].
+pub fn open(
+    name: &ImageName,
+    folder: &Path,
+    platform: &Platform,
+    scratch: &Path,
+    interrupt: &AtomicBool,
+) -> Result<Image, ImageError> {
+    let place = match &name.transport {
+        Transport::Layout(path) => Place::Folder(folder.join(path)),
+        Transport::OciArchive(path) => Place::tar(&folder.join(path), scratch, interrupt)?,
+        Transport::DockerArchive(path) => {
+            let place = Place::tar(&folder.join(path), scratch, interrupt)?;
+            return docker::open(&place, name, platform);
+        }
+        Transport::Registry(_) => return Err(ImageError::Registry),
+    };
+    if let Err(error) = place.read("oci-layout") {
+        let why = format!("{} is no image layout: {error}", place.name());
+        return Err(ImageError::NotAnImage(why));
+    }
+    let index = json::parse(&place.read("index.json")?).map_err(|why| broken("index.json", why))?;
+    let top = choose(&index, name, platform)?;
+    let mut found = Vec::new();
+    let manifest = resolve(&place, &top, platform, DEPTH, &mut found)?
+        .ok_or_else(|| ImageError::Platform { wanted: platform.clone(), available: found })?;
+    if let Some(pinned) = name.digest
+        && pinned != top.digest
+        && pinned != manifest.digest
+    {
+        return Err(ImageError::Digest { what: format!("the image {name}"), expected: pinned, found: top.digest });
+    }
+    read_manifest(&place, &manifest, platform)
+}
+
+fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
+    let manifests = index.get("manifests").and_then(Value::as_array);
+    let manifests = manifests.ok_or_else(|| broken(what, "it has no list `manifests`"))?;
+    manifests.iter().map(|json| Descriptor::from_json(json).map_err(|why| broken(what, why))).collect()
+}
+
+/// The descriptor in `index.json` that has the tag; without a tag the only one there is, for the platform at least.
+fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Result<Descriptor, ImageError> {
+    const REF_NAME: &str = "org.opencontainers.image.ref.name";
+    let all = descriptors(index, "index.json")?;
+    let tag_of = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
+    let fits = |descriptor: &&Descriptor| match (&name.tag, name.digest) {
+        (Some(tag), _) => tag_of(descriptor).is_some_and(|name| {
+            // Some tools write the whole name there.
+            name == *tag || name.rsplit_once(':').is_some_and(|(_, last)| last == tag)
+        }),
+        (None, Some(digest)) if all.iter().any(|d| d.digest == digest) => descriptor.digest == digest,
+        (None, _) => true,
+    };
+    let mut candidates: Vec<&Descriptor> = all.iter().filter(fits).collect();
+    candidates.dedup_by_key(|descriptor| descriptor.digest);
+    if candidates.len() > 1 {
+        candidates.retain(|descriptor| descriptor.platform.as_ref().is_some_and(|p| same_platform(p, platform)));
+    }
+    let mut tags: Vec<String> = all.iter().filter_map(tag_of).collect();
+    tags.sort();
+    match (&candidates[..], &name.tag) {
+        ([one], _) => Ok((*one).clone()),
+        ([], Some(tag)) => {
+            Err(ImageError::Choice(format!("no image has the tag `{tag}`; the tags are: {}", tags.join(", "))))
+        }
+        _ if all.is_empty() => Err(ImageError::Choice("it holds no image".to_owned())),
+        _ => Err(ImageError::Choice(format!("it holds several images; name one of its tags: {}", tags.join(", ")))),
+    }
+}
+
+/// Follows indexes to the manifest for the platform, noting in `seen` which platforms there are.
+fn resolve(
+    place: &Place,
+    top: &Descriptor,
+    platform: &Platform,
+    depth: usize,
+    seen: &mut Vec<String>,
+) -> Result<Option<Descriptor>, ImageError> {
+    if media_type::is_manifest(&top.media_type) {
+        return Ok(Some(top.clone()));
+    }
+    if !media_type::is_index(&top.media_type) {
+        return Err(broken(format!("{}", top.digest), format!("its media type `{}` is no image", top.media_type)));
+    }
+    if depth == 0 {
+        return Err(broken("index", format!("more than {DEPTH} indexes inside each other")));
+    }
+    let index = place.document(top, "index")?;
+    for descriptor in descriptors(&index, "index")? {
+        match &descriptor.platform {
+            Some(other) if !same_platform(other, platform) => seen.push(other.to_string()),
+            None if media_type::is_manifest(&descriptor.media_type) => {
+                let manifest = place.document(&descriptor, "manifest")?;
+                let config = place.document(&config_of(&manifest)?, "config")?;
+                match platform_of(&config) {
+                    Some(other) if same_platform(&other, platform) => return Ok(Some(descriptor)),
+                    other => seen.extend(other.map(|other| other.to_string())),
+                }
+            }
+            _ => {
+                if let Some(found) = resolve(place, &descriptor, platform, depth - 1, seen)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn config_of(manifest: &Value) -> Result<Descriptor, ImageError> {
+    let config = manifest.get("config").ok_or_else(|| broken("manifest", "it names no config"))?;
+    Descriptor::from_json(config).map_err(|why| broken("manifest", why))
+}
+
+fn read_manifest(place: &Place, descriptor: &Descriptor, platform: &Platform) -> Result<Image, ImageError> {
+    let manifest = place.document(descriptor, "manifest")?;
+    let config_descriptor = config_of(&manifest)?;
+    if !matches!(config_descriptor.media_type.as_str(), media_type::CONFIG | media_type::DOCKER_CONFIG) {
+        let why = format!("its config is `{}`: an artifact, not an image", config_descriptor.media_type);
+        return Err(broken("manifest", why));
+    }
+    let config = place.document(&config_descriptor, "config")?;
+    check_platform(&config, platform)?;
+    let diff_ids = diff_ids(&config)?;
+    let layers = manifest.get("layers").and_then(Value::as_array);
+    let layers = layers.ok_or_else(|| broken("manifest", "it has no list `layers`"))?;
+    if layers.len() != diff_ids.len() {
+        let why = format!("the manifest has {} layers, the config {} diff_ids", layers.len(), diff_ids.len());
+        return Err(broken("config", why));
+    }
+    let layers = layers.iter().zip(diff_ids).map(|(json, diff_id)| {
+        let mut descriptor = Descriptor::from_json(json).map_err(|why| broken("manifest", why))?;
+        descriptor.media_type = media_type::oci_layer(&descriptor.media_type)
+            .ok_or_else(|| {
+                let why = format!("its media type `{}` cannot be copied into an image", descriptor.media_type);
+                broken(format!("layer {}", descriptor.digest), why)
+            })?
+            .to_owned();
+        let blob = place.blob(&format!("blobs/sha256/{}", descriptor.digest.hex()))?;
+        Ok(Layer { descriptor, diff_id, blob })
+    });
+    Ok(Image { digest: Some(descriptor.digest), layers: layers.collect::<Result<_, ImageError>>()?, config })
+}
+
+fn diff_ids(config: &Value) -> Result<Vec<Digest>, ImageError> {
+    let list = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let parse = |id: &Value| id.as_str().unwrap_or_default().parse().map_err(|why: String| broken("config", why));
+    list.iter().map(parse).collect()
+}
+
+fn platform_of(config: &Value) -> Option<Platform> {
+    let text = |name| config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    Some(Platform { os: text("os")?, architecture: text("architecture")?, variant: text("variant") })
+}
+
+fn check_platform(config: &Value, wanted: &Platform) -> Result<(), ImageError> {
+    match platform_of(config) {
+        Some(found) if same_platform(&found, wanted) => Ok(()),
+        Some(found) => Err(ImageError::Platform { wanted: wanted.clone(), available: vec![found.to_string()] }),
+        None => Err(broken("config", "it names no os and architecture")),
+    }
+}
+
+/// arm64 without a variant is v8, arm without one v7 (as containerd normalises them); one that names none fits any.
+fn same_platform(a: &Platform, b: &Platform) -> bool {
+    let variant = |p: &Platform| match (p.architecture.as_str(), p.variant.as_deref()) {
+        ("arm64", None) => Some("v8".to_owned()),
+        ("arm", None) => Some("v7".to_owned()),
+        ("amd64", Some("v1")) => None,
+        (_, variant) => variant.map(str::to_owned),
+    };
+    a.os == b.os && a.architecture == b.architecture && variant(a) == variant(b)
+}
+
+impl Blob {
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        Ok(match self {
+            Self::File(path) => Box::new(File::open(path)?),
+            Self::Slice(slice) => Box::new(slice.reader()),
+        })
+    }
+}
+
+impl Layer {
+    fn what(&self) -> String {
+        format!("layer {}", self.descriptor.digest)
+    }
+
+    /// The blob as it is; its digest and size are checked by the time its end is read.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn open(&self) -> Result<impl Read + '_, ImageError> {
+        let reader = self.blob.open().map_err(|source| ImageError::Io { path: self.what(), source })?;
+        Ok(Verified::new(reader, self.descriptor.digest, self.descriptor.size))
+    }
+
+    /// Every entry in order, with a reader of its content. Digest, size and diff_id are checked at the end.
+    ///
+    /// # Errors
+    /// See [`ImageError`]; what `visit` returns.
+    pub fn read<E: From<ImageError>>(
+        &self,
+        mut visit: impl FnMut(RawEntry, &mut dyn Read) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |why: String| broken(self.what(), why);
+        let blob = self.open()?;
+        let tar = decompress::sniff_decoder(blob).map_err(|error| failed(error.to_string()))?;
+        let mut tar = Verified::tar(tar, self.diff_id);
+        let mut reader = TarReader::new(&mut tar);
+        while let Some(entry) = reader.next().map_err(|error| failed(error.to_string()))? {
+            visit(entry, &mut reader.data())?;
+        }
+        reader.finish().map_err(|error| failed(error.to_string()))?;
+        // What stands behind the end of the tar counts for the diff_id too.
+        io::copy(&mut tar, &mut io::sink()).map_err(|error| failed(error.to_string()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! What `docker save` writes: a `manifest.json` that names a config and layers by file name. It has no manifest in the
+//! sense of the specification; its layers become descriptors by what their bytes are.
+
+use super::{Blob, Image, ImageError, Layer, Place, broken, check_platform, diff_ids};
+use crate::layer::decompress::Compression;
+use crate::oci::{Descriptor, ImageName, Platform, Sha256, json, media_type};
+use serde_json::Value;
+use std::io::{self, Read};
+
+pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Result<Image, ImageError> {
+    let manifest = place
+        .read("manifest.json")
+        .map_err(|error| ImageError::NotAnImage(format!("{} is no archive of `docker save`: {error}", place.name())))?;
+    let manifest = json::parse(&manifest).map_err(|why| broken("manifest.json", why))?;
+    let image = choose(&manifest, name)?;
+    let file = |value: &Value| value.as_str().map(str::to_owned);
+    let config = image.get("Config").and_then(file).ok_or_else(|| broken("manifest.json", "it names no Config"))?;
+    let config = json::parse(&place.read(&config)?).map_err(|why| broken(config, why))?;
+    check_platform(&config, platform)?;
+    let diff_ids = diff_ids(&config)?;
+    let names = image.get("Layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if names.len() != diff_ids.len() {
+        let why = format!("it names {} layers, the config {} diff_ids", names.len(), diff_ids.len());
+        return Err(broken("manifest.json", why));
+    }
+    let layers = names.iter().zip(diff_ids).map(|(name, diff_id)| {
+        let name = file(name).ok_or_else(|| broken("manifest.json", "a layer has no name"))?;
+        let blob = place.blob(&name)?;
+        let descriptor = describe(&blob).map_err(|source| ImageError::Io { path: name, source })?;
+        Ok(Layer { descriptor, diff_id, blob })
+    });
+    Ok(Image { digest: None, layers: layers.collect::<Result<_, ImageError>>()?, config })
+}
+
+fn choose<'a>(manifest: &'a Value, name: &ImageName) -> Result<&'a Value, ImageError> {
+    let images = manifest.as_array().map(Vec::as_slice).unwrap_or_default();
+    let tags = |image: &Value| -> Vec<String> {
+        let tags = image.get("RepoTags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        tags.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let fits = |image: &&Value| match &name.tag {
+        None => true,
+        Some(wanted) => tags(image).iter().any(|tag| tag == wanted || tag.rsplit(':').next() == Some(wanted)),
+    };
+    match images.iter().filter(fits).collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        [] if images.is_empty() => Err(ImageError::Choice("it holds no image".to_owned())),
+        _ => {
+            let all = images.iter().flat_map(tags).collect::<Vec<_>>().join(", ");
+            Err(ImageError::Choice(format!("name one of its images: {all}")))
+        }
+    }
+}
+
+/// Reads a layer once to know what it is, how long, and its digest.
+fn describe(blob: &Blob) -> io::Result<Descriptor> {
+    let mut reader = blob.open()?;
+    let mut start = Vec::new();
+    reader.by_ref().take(512).read_to_end(&mut start)?;
+    let media_type = match Compression::sniff(&start) {
+        Compression::None => media_type::LAYER_TAR,
+        Compression::Gzip => media_type::LAYER_GZIP,
+        Compression::Zstd => media_type::LAYER_ZSTD,
+        Compression::Xz | Compression::Bzip2 => {
+            return Err(io::Error::other("an image layer cannot be compressed this way"));
+        }
+    };
+    let mut sha256 = Sha256::default();
+    sha256.update(&start);
+    io::copy(&mut reader, &mut sha256)?;
+    let (digest, size) = sha256.finish();
+    Ok(Descriptor::new(media_type, digest, size))
+}

@@ -1,0 +1,56 @@
+//! A reader that holds what passes through it against a digest.
+
+use crate::oci::{Digest, Sha256};
+use std::io::{self, Read};
+
+/// Reads on, and fails at the end if the bytes were not those that the digest names.
+pub struct Verified<R> {
+    reader: R,
+    sha256: Option<Sha256>,
+    read: u64,
+    expected: Digest,
+    size: Option<u64>,
+    name: &'static str,
+}
+
+impl<R: Read> Verified<R> {
+    /// A blob of known size.
+    pub fn new(reader: R, expected: Digest, size: u64) -> Self {
+        Self { reader, sha256: Some(Sha256::default()), read: 0, expected, size: Some(size), name: "digest" }
+    }
+
+    /// A tar, held against its diff_id.
+    pub fn tar(reader: R, expected: Digest) -> Self {
+        Self { reader, sha256: Some(Sha256::default()), read: 0, expected, size: None, name: "diff_id" }
+    }
+}
+
+impl<R: Read> Read for Verified<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        self.read += n as u64;
+        if self.size.is_some_and(|size| self.read > size) {
+            return Err(io::Error::other(format!(
+                "it is longer than the {} bytes it should have",
+                self.read - n as u64
+            )));
+        }
+        if n > 0 {
+            if let Some(sha256) = &mut self.sha256 {
+                sha256.update(buffer.get(..n).unwrap_or_default());
+            }
+        } else if !buffer.is_empty()
+            && let Some(sha256) = self.sha256.take()
+        {
+            let (found, size) = sha256.finish();
+            if let Some(expected) = self.size.filter(|expected| *expected != size) {
+                return Err(io::Error::other(format!("it has {size} bytes, and should have {expected}")));
+            }
+            if found != self.expected {
+                let (name, expected) = (self.name, self.expected);
+                return Err(io::Error::other(format!("its {name} is {found}, and should be {expected}")));
+            }
+        }
+        Ok(n)
+    }
+}

@@ -1,0 +1,81 @@
+//! Where content comes from: the disk beside the recipe, archives, image layouts. What is read is checked while it is
+//! read; nothing here decides what an image looks like.
+
+pub mod archive;
+pub mod disk;
+pub mod filter;
+pub mod image;
+
+use crate::layer::write;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// The bytes of a file of an image.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A file beside the recipe.
+    Disk(disk::HostFile),
+    /// A part of an archive.
+    Archive(archive::Slice),
+    /// Text of the recipe itself, or made by rebake.
+    Text(Arc<[u8]>),
+}
+
+/// Equal if it is the same place; bytes are not compared.
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Disk(a), Self::Disk(b)) => a == b,
+            (Self::Archive(a), Self::Archive(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl write::Content for Content {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        match self {
+            Self::Disk(file) => file.open(),
+            Self::Archive(slice) => Ok(Box::new(slice.reader())),
+            Self::Text(bytes) => Ok(Box::new(&**bytes)),
+        }
+    }
+}
+
+impl Content {
+    /// Whether two contents are the same bytes. Reads both unless they are the same place.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn same_bytes(&self, other: &Self) -> io::Result<bool> {
+        if self == other {
+            return Ok(true);
+        }
+        let (mut a, mut b) = (write::Content::open(self)?, write::Content::open(other)?);
+        let (mut left, mut right) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        loop {
+            let (n, m) = (fill(&mut a, &mut left)?, fill(&mut b, &mut right)?);
+            if left.get(..n) != right.get(..m) {
+                return Ok(false);
+            }
+            if n == 0 {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Reads until the buffer is full or nothing is left.
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

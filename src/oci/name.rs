@@ -67,15 +67,12 @@ impl FromStr for ImageName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let local: Option<(fn(PathBuf) -> Transport, &str)> = if let Some(rest) = text.strip_prefix("oci:") {
-            Some((Transport::Layout, rest))
-        } else if let Some(rest) = text.strip_prefix("oci-archive:") {
-            Some((Transport::OciArchive, rest))
-        } else {
-            text.strip_prefix("docker-archive:")
-                .map(|rest| (Transport::DockerArchive as fn(PathBuf) -> Transport, rest))
+        let (transport, rest): (fn(PathBuf) -> Transport, &str) = match text.split_once(':') {
+            Some(("oci", rest)) => (Transport::Layout, rest),
+            Some(("oci-archive", rest)) => (Transport::OciArchive, rest),
+            Some(("docker-archive", rest)) => (Transport::DockerArchive, rest),
+            _ => return registry(text),
         };
-        let Some((transport, rest)) = local else { return registry(text) };
         let (rest, digest) = match rest.rsplit_once('@') {
             Some((rest, digest)) if digest.starts_with("sha256:") => {
                 (rest, Some(digest.parse().map_err(NameError::Digest)?))
@@ -104,6 +101,9 @@ fn registry(text: &str) -> Result<ImageName, NameError> {
     let bare = text.strip_prefix("docker://").unwrap_or(text);
     let reference: oci_spec::distribution::Reference =
         bare.parse().map_err(|_| NameError::Reference(text.to_owned()))?;
+    if let Some(tag) = reference.tag().filter(|tag| !ImageName::is_tag(tag)) {
+        return Err(NameError::Tag(tag.to_owned()));
+    }
     let digest = reference.digest().map(str::parse).transpose().map_err(NameError::Digest)?;
     Ok(ImageName {
         transport: Transport::Registry(format!("{}/{}", reference.registry(), reference.repository())),

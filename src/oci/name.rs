@@ -53,6 +53,13 @@ impl ImageName {
         Self { transport: Transport::Layout(path), tag: None, digest: None, text }
     }
 
+    /// As it was typed, but for the digest: what people call the image.
+    #[must_use]
+    pub fn without_digest(&self) -> String {
+        let pinned = self.digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        self.text.strip_suffix(&pinned).unwrap_or(&self.text).to_owned()
+    }
+
     /// Whether some text is a tag.
     #[must_use]
     pub fn is_tag(text: &str) -> bool {

@@ -5,5 +5,7 @@
 
 mod clients;
 mod flake;
+mod golden;
 mod machinery;
+mod recipes;
 mod support;

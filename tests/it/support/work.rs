@@ -74,13 +74,20 @@ impl Work {
 
     /// All paths below a folder of it, relative to that folder, sorted; folders end in `/`.
     pub fn tree(&self, path: impl AsRef<Path>) -> Vec<String> {
-        let root = self.join(path);
-        let walk = walkdir::WalkDir::new(&root).min_depth(1).sort_by_file_name();
+        Work::tree_of(&self.join(path))
+    }
+
+    /// The same of any folder; nothing if there is none.
+    pub fn tree_of(root: &Path) -> Vec<String> {
+        if !root.exists() {
+            return Vec::new();
+        }
+        let walk = walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name();
         let mut paths: Vec<String> = walk
             .into_iter()
             .map(|entry| {
                 let entry = entry.expect("a folder to read");
-                let name = entry.path().strip_prefix(&root).expect("a path below").to_string_lossy().into_owned();
+                let name = entry.path().strip_prefix(root).expect("a path below").to_string_lossy().into_owned();
                 if entry.file_type().is_dir() { name + "/" } else { name }
             })
             .collect();

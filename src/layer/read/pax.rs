@@ -162,7 +162,7 @@ mod tests {
             (b"x path=x\n", PaxFault::Length),
             (b" 9 path=x\n", PaxFault::Length),
             (b"99999999999999999999999 a=b\n", PaxFault::Length),
-            (b"10 path=x\n", PaxFault::Bounds),
+            (b"11 path=x\n", PaxFault::Bounds),
             (b"0 path=x\n", PaxFault::Bounds),
             (b"2 path=x\n", PaxFault::Newline),
             (b"8 path=x\n", PaxFault::Newline),
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_empty_value_undoes() {
-        let mut global = Records::parse(b"11 path=abc\n20 SCHILY.xattr.a=1\n").unwrap();
+        let mut global = Records::parse(b"12 path=abc\n20 SCHILY.xattr.a=1\n").unwrap();
         let own = Records::parse(b"8 path=\n19 SCHILY.xattr.a=\n19 SCHILY.xattr.b=\n").unwrap();
         let overrides = Overrides { own: &own, global: &global };
         assert_eq!(overrides.get(b"path"), None);

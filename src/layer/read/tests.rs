@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::BTreeMap;
+use std::io;
 
 /// A header to be filled in; a ustar file of no bytes.
 struct Builder([u8; 512]);

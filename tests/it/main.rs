@@ -7,5 +7,6 @@ mod clients;
 mod flake;
 mod golden;
 mod machinery;
+mod read;
 mod recipes;
 mod support;

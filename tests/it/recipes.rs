@@ -2,6 +2,7 @@
 
 use crate::support::clients::Bundle;
 use crate::support::{Image, Work, attempt, needs, rebake, run, tool};
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -146,7 +147,7 @@ fn hello_says_hello() {
         let work = Work::new();
         copy(&work, "hello");
         let image = tagged(&work, "hello", "1.0.0");
-        assert_eq!(Bundle::unpack(&work, &image).run(&["/hello"]), "Hello from amd64, baked by rebake.\n");
+        assert_eq!(Bundle::unpack(&image.layout_tag()).run(), "Hello from amd64, baked by rebake.");
     }
 }
 
@@ -208,10 +209,12 @@ fn a_debian_root_file_system_bakes_twice_to_the_same_and_runs() {
         .args(["-o", &format!("oci:{}:one", work.join("two").display())]));
     assert!(again.text().ends_with(&image.digest), "{} is not {}", again.text(), image.digest);
 
-    let bundle = Bundle::unpack(&work, &image);
-    assert_eq!(bundle.run(&["/bin/hello"]), "Hello from amd64, baked by rebake.\n");
-    let said = bundle.run(&["/bin/sh", "-c", "dpkg --verify && perl -e 'print 6*7' && id -un"]);
-    assert!(said.ends_with("42www-data\n"), "{said}");
+    let bundle = Bundle::unpack(&image.layout_tag());
+    let said = run(&mut bundle.command(&[json!("/bin/hello")])).text();
+    assert_eq!(said, "Hello from amd64, baked by rebake.");
+    let script = "dpkg --verify >&2; perl -e 'print 6*7' && id -un";
+    let said = run(&mut bundle.command(&[json!("/bin/sh"), json!("-c"), json!(script)])).text();
+    assert_eq!(said, "42www-data");
     let su = fs::metadata(bundle.rootfs().join("usr/bin/su")).expect("su");
     assert_eq!(su.permissions().mode() & 0o7777, 0o4755);
 }

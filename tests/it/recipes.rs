@@ -57,7 +57,8 @@ fn stand_in() -> Vec<u8> {
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_mtime(1_700_000_000);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_size(content.len() as u64);
         if !link.is_empty() {
             header.set_link_name(link).expect("a link name");

@@ -39,7 +39,8 @@ impl Gathering<'_, '_> {
             .flat_map(|((name, _), _)| std::iter::successors(name.parent(), EntryPath::parent))
             .collect();
         for ((name, member), kept) in members.into_iter().zip(kept) {
-            if !kept && !(member.kind == Kind::Directory && on_the_way.contains(&name)) {
+            let passed = member.kind == Kind::Directory && on_the_way.contains(&name);
+            if !kept && !passed {
                 continue;
             }
             let path = name.below(to.as_ref()).map_err(|error| {

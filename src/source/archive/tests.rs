@@ -1,5 +1,7 @@
 //! Small archives, made by the `tar` crate or by hand; those of real tools are read in `tests/it/read.rs`.
 
+#![allow(clippy::disallowed_methods, reason = "a test may use the host's temporary folder")]
+
 use super::*;
 use crate::tree::LinkId;
 use std::io::Write;

@@ -94,6 +94,19 @@ fn dump(name: &str) -> BTreeMap<String, String> {
     files
 }
 
+/// The dumps of all layers that the recipe at `recipe` in `work` gives (of its first platform).
+#[track_caller]
+pub fn layers(work: &Work, recipe: &str) -> Vec<String> {
+    let out = work.join("layers-of-it");
+    let printed = run(rebake().args(["build", "--json"]).arg(work.join(recipe)).arg("-o").arg(&out)).text();
+    let json: Value = serde_json::from_str(&printed).expect("JSON");
+    let layers = json["images"][0]["platforms"][0]["layers"].as_array().expect("layers");
+    let blob = |layer: &Value| {
+        fs::read(out.join("blobs").join(layer["digest"].as_str().expect("a digest").replace(':', "/"))).expect("a blob")
+    };
+    layers.iter().map(|layer| entries(&blob(layer))).collect()
+}
+
 /// A line an entry: type, mode, owner, time, size, digest, path, target, extended attributes.
 fn entries(layer: &[u8]) -> String {
     let mut tar = TarReader::new(sniff_decoder(layer).expect("a decoder"));

@@ -11,4 +11,5 @@ mod machinery;
 mod read;
 mod readme;
 mod recipes;
+mod statements;
 mod support;

@@ -11,5 +11,6 @@ mod machinery;
 mod read;
 mod readme;
 mod recipes;
+mod reproduce;
 mod statements;
 mod support;

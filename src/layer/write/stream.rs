@@ -36,7 +36,7 @@ pub fn tar<C: Content>(
                 };
                 blocks.entry(path, &head.encode(), 0)?;
             }
-            Item::Entry(path, entry) => blocks.tree_entry(path, entry, &mut first_paths)?,
+            Item::Entry(path, entry) => blocks.tree_entry(tree, path, entry, &mut first_paths)?,
         }
     }
     blocks.block.resize(blocks.block.len() + END, 0);
@@ -57,6 +57,7 @@ struct Blocks<'a> {
 impl Blocks<'_> {
     fn tree_entry<'a, C: Content>(
         &mut self,
+        tree: &Tree<C>,
         path: &'a EntryPath,
         entry: &Entry<C>,
         first_paths: &mut BTreeMap<LinkId, &'a EntryPath>,
@@ -71,7 +72,7 @@ impl Blocks<'_> {
             }
             // The first path in order carries the content.
             Kind::File { content: bytes, size: bytes_size, link: id } => {
-                match id.map(|id| *first_paths.entry(id).or_insert(path)).filter(|first| *first != path) {
+                match id.map(|id| *first_paths.entry(tree.file(id)).or_insert(path)).filter(|first| *first != path) {
                     Some(first) => {
                         link = first.as_bytes();
                         Type::HardLink

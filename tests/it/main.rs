@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod architecture;
+mod bytes;
 mod clients;
 mod flake;
 mod golden;

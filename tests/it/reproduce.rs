@@ -4,9 +4,9 @@
 //! Each variation has a positive control: the same instrument shows that it took place, and fails the test if not.
 
 mod disk;
-mod host;
-mod machine;
+pub mod host;
+pub mod machine;
 mod output;
 mod process;
-mod source;
+pub mod source;
 mod words;

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 
 /// The mode of a whiteout's empty file. Edition 2026.
 const WHITEOUT_MODE: u32 = 0o644;
+/// The largest major or minor number: seven octal digits.
+const DEVICE: u32 = 0o7_777_777;
 /// Two zero blocks end the stream.
 const END: usize = 2 * BLOCK;
 
@@ -97,10 +99,15 @@ impl Blocks<'_> {
             }
             Kind::Fifo => Type::Fifo,
         };
+        let failed = |source| WriteError::Content { path: path.clone(), origin: entry.origin, source };
+        // Neither ustar nor PAX can say a larger one, and no system that runs containers has one.
+        if device.0.max(device.1) > DEVICE {
+            let why = format!("the device number {},{} is too large for a layer", device.0, device.1);
+            return Err(failed(io::Error::other(why)));
+        }
         let head = Header { kind, name: &name, attributes: &entry.attributes, size, link, device }.encode();
         self.entry(path, &head, size)?;
         if let Some(content) = content {
-            let failed = |source| WriteError::Content { path: path.clone(), origin: entry.origin, source };
             let mut reader = content.open().map_err(failed)?;
             self.data(&mut reader, head.len() as u64, size, failed)?;
         }
@@ -138,7 +145,8 @@ impl Blocks<'_> {
             }
             at += step;
         }
-        if reader.read(&mut [0]).map_err(&failed)? != 0 {
+        let mut more = Vec::new();
+        if reader.take(1).read_to_end(&mut more).map_err(&failed)? != 0 {
             return Err(failed(changed()));
         }
         self.block.resize(self.block.len().next_multiple_of(BLOCK), 0);

@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +23,20 @@ pub enum Format {
     Docker,
 }
 
-/// Writes the archive of the image whose blobs stand in `blobs` (a folder `blobs/sha256`), whole or not at all.
-/// It is known as `name` with each of the tags.
+/// Writes the archive of the image whose blobs stand in `folder` (below `blobs/sha256`) into a file of that folder, and
+/// gives its path. The image is known as `name` with each of the tags.
 ///
 /// # Errors
-/// What the disk reports; an old file at `target` is then untouched.
+/// What the disk reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
 pub fn write(
     format: Format,
-    target: &Path,
-    blobs: &Path,
+    folder: &Path,
     name: &str,
     tags: &[String],
     image: &Image,
-) -> io::Result<()> {
+    interrupt: &AtomicBool,
+) -> io::Result<PathBuf> {
+    let blobs = folder.join("blobs/sha256");
     let mut tree = Tree::default();
     let mut add = |path: &str, kind: Kind<Piece>, mode| -> io::Result<()> {
         let path = EntryPath::parse(path).map_err(io::Error::other)?;
@@ -76,18 +78,19 @@ pub fn write(
             add("manifest.json", text(docker_manifest(manifest, &config, &repo_tags, layer_tar)), 0o644)?;
         }
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".rebake-").tempfile_in(folder)?;
-    write::tar(&tree, MTIME, &mut |block| file.write_all(&block).map_err(WriteError::Sink)).map_err(
-        |error| match error {
-            WriteError::Sink(error) | WriteError::Content { source: error, .. } => error,
-            WriteError::Interrupted => io::ErrorKind::Interrupted.into(),
-        },
-    )?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    let target = folder.join("archive");
+    let mut file = File::create_new(&target)?;
+    let mut put = |block: Vec<u8>| match interrupt.load(Ordering::Relaxed) {
+        true => Err(WriteError::Interrupted),
+        false => file.write_all(&block).map_err(WriteError::Sink),
+    };
+    write::tar(&tree, MTIME, &mut put).map_err(|error| match error {
+        WriteError::Sink(error) | WriteError::Content { source: error, .. } => error,
+        WriteError::Interrupted => io::ErrorKind::Interrupted.into(),
+    })?;
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.sync_all()?;
+    Ok(target)
 }
 
 /// Every blob of the image, once or more often.

@@ -10,7 +10,7 @@ use crate::source::disk::Root;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is to be built, and with what.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +99,7 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
             Err(found) => mistakes.extend(found.into_iter().filter(|new| !mistakes.contains(new)).collect::<Vec<_>>()),
         }
     }
-    if request.interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+    if request.interrupt.load(Ordering::Relaxed) {
         return Err(Failure::Interrupted);
     }
     let (Some(platform), true) = (recipe.image.platforms.first(), mistakes.is_empty()) else {
@@ -120,7 +120,7 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
     let image =
         image::write(&plans, &annotations, &staging, request.jobs, request.interrupt).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
-                let message = format!("the content of {path} cannot be read: {source}");
+                let message = format!("the content of {path} cannot be had: {source}");
                 let mistake = place.map_or_else(|| Diagnostic::new(&message), |place| Diagnostic::at(place, &message));
                 Failure::Recipe(vec![mistake])
             }
@@ -133,11 +133,17 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         })?;
     match target {
         Target::Layout(_) => staging.publish(&layout::index_json(&name, &tags, &image.descriptor)),
-        Target::Archive(format, path) => {
-            archive::write(format, path, &staging.path().join("blobs/sha256"), &name, &tags, &image)
+        Target::Archive(format, _) => {
+            let file = archive::write(format, staging.path(), &name, &tags, &image, request.interrupt);
+            file.and_then(|file| staging.publish_file(&file))
         }
     }
-    .map_err(cannot_write)?;
+    .map_err(|error| {
+        match request.interrupt.load(Ordering::Relaxed) && error.kind() == io::ErrorKind::Interrupted {
+            true => Failure::Interrupted,
+            false => cannot_write(error),
+        }
+    })?;
     Ok(Built { name, tags, destination: destination.to_string(), image })
 }
 

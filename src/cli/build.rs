@@ -4,9 +4,10 @@ use super::report::{Report, Source};
 use super::{Options, env::Env, print};
 use rebake::build::{Built, Failure, Request, build};
 use rebake::oci::ImageName;
-use rebake::recipe::Syntax;
+use rebake::recipe::{Diagnostic, Span, Syntax, parse};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,17 +40,36 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         return report.failure(&format!("cannot wait for signals: {error}"));
     }
 
-    let mut built: Vec<Built> = Vec::new();
-    let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
+    // All recipes are read before the first image is written: a mistake in the last one leaves nothing half done.
+    let mut texts = Vec::new();
+    let mut places: BTreeMap<String, &Path> = BTreeMap::new();
     for recipe in &recipes {
-        let shown = recipe.display().to_string();
-        let text = match read(recipe) {
+        let text = match read(recipe, report) {
             Ok(text) => text,
-            Err(message) => return report.failure(&message),
+            Err(status) => return status,
         };
+        match parse(&text, syntax(recipe)).and_then(|recipe| recipe.pin()) {
+            Ok(parsed) => {
+                let name = parsed.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
+                if let Some(other) = places.insert(name.clone(), recipe) {
+                    let (one, other) = (other.display(), recipe.display());
+                    let message = format!("{one} and {other} both write rebake-out/{name}");
+                    return report.failure(&format!("{message}; build them one by one, each with -o"));
+                }
+            }
+            Err(mistakes) => {
+                return report.mistakes(&Source { path: &recipe.display().to_string(), text: &text }, &mistakes);
+            }
+        }
+        texts.push(text);
+    }
+
+    let mut built: Vec<Built> = Vec::new();
+    for (recipe, text) in recipes.iter().zip(&texts) {
+        let shown = recipe.display().to_string();
         let request = Request {
-            text: &text,
-            syntax: if recipe.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml },
+            text,
+            syntax: syntax(recipe),
             folder: recipe.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
             destination: destination.as_ref(),
             output: Path::new("rebake-out"),
@@ -60,15 +80,11 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         };
         match build(&request) {
             Ok(image) => {
-                if let Some(other) = places.insert(image.destination.clone(), recipe.clone()) {
-                    let message = format!("{} and {shown} both write {}", other.display(), image.destination);
-                    return report.failure(&format!("{message}; build them one by one, each with -o"));
-                }
                 detail(report, &image);
                 built.push(image);
             }
             Err(Failure::Recipe(mistakes)) => {
-                return report.mistakes(&Source { path: &shown, text: &text }, &mistakes);
+                return report.mistakes(&Source { path: &shown, text }, &mistakes);
             }
             Err(Failure::Interrupted) => {
                 return report.failure("interrupted; what stood at the destination still does");
@@ -192,12 +208,26 @@ fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
     }
 }
 
-fn read(recipe: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(recipe).map_err(|error| format!("cannot read {}: {error}", recipe.display()))?;
+fn syntax(recipe: &Path) -> Syntax {
+    if recipe.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml }
+}
+
+/// Nobody writes a longer recipe; what is behind this many bytes is not read.
+const LONGEST: u64 = 16 << 20;
+
+/// The text of a recipe; or the exit status, once it is said why there is none.
+fn read(recipe: &Path, report: &Report) -> Result<String, ExitCode> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(recipe)
+        .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
+        .map_err(|error| report.failure(&format!("cannot read {}: {error}", recipe.display())))?;
     String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(at).filter(|b| **b == b'\n').count() + 1;
-        format!("{}:{line}: the recipe is not UTF-8", recipe.display())
+        let start = error.utf8_error().valid_up_to();
+        // What stands before that place is the same in both texts.
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let place = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+        let mistake = Diagnostic::at(place, "the recipe is not UTF-8").help("save it as UTF-8 text");
+        report.mistakes(&Source { path: &recipe.display().to_string(), text: &text }, &[mistake])
     })
 }
 

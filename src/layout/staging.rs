@@ -14,6 +14,8 @@ use tempfile::NamedTempFile;
 pub struct Staging {
     target: PathBuf,
     folder: PathBuf,
+    /// The folders above it that were not there, innermost first. They go with it if nothing else is in them.
+    made: Vec<PathBuf>,
     /// Held as long as the folder is in use, so that another rebake knows a leftover from a folder at work.
     _lock: File,
 }
@@ -44,13 +46,14 @@ impl Staging {
             (Some(parent), Some(name)) => (parent, name),
             _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no place for an image")),
         };
-        fs::create_dir_all(parent)?;
         let mut prefix = OsString::from(".");
         prefix.push(name);
         prefix.push(".rebake-");
         sweep(parent, &prefix);
-        let (folder, lock) = locked_folder(parent, &prefix)?;
-        let staging = Self { target, folder, _lock: lock };
+        let made = parent.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err());
+        let made: Vec<PathBuf> = made.map(Path::to_owned).collect();
+        let (folder, lock) = locked_folder(parent, &prefix).inspect_err(|_| remove_empty(&made))?;
+        let staging = Self { target, folder, made, _lock: lock };
         fs::set_permissions(&staging.folder, fs::Permissions::from_mode(0o755))?;
         // Whatever the umask: what others may read does not depend on who built it.
         for part in ["blobs", "blobs/sha256"] {
@@ -77,27 +80,64 @@ impl Staging {
         for folder in ["blobs/sha256", "blobs", ""] {
             File::open(self.folder.join(folder))?.sync_all()?;
         }
-        if fs::symlink_metadata(&self.target).is_ok() {
-            match renameat_with(CWD, &self.folder, CWD, &self.target, RenameFlags::EXCHANGE) {
-                // The old layout is now in the hidden folder and vanishes with `self`.
-                Ok(()) => {}
-                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => self.replace_in_two_steps()?,
-                Err(error) => return Err(error.into()),
-            }
-        } else {
-            fs::rename(&self.folder, &self.target)?;
-        }
-        sync_parent(&self.target)
+        refuse_foreign(&self.target)?;
+        self.put(&self.folder)
     }
 
-    /// For file systems that cannot exchange two folders.
-    fn replace_in_two_steps(&self) -> io::Result<()> {
+    /// Puts a file of the folder in the place of the target.
+    ///
+    /// # Errors
+    /// What the disk reports; an old file is then untouched.
+    pub fn publish_file(self, file: &Path) -> io::Result<()> {
+        self.put(file)
+    }
+
+    /// Puts what stands at `from` in the place of the target, in one step; what stood there then stands at `from`, inside
+    /// or as the hidden folder, and vanishes with it.
+    fn put(&self, from: &Path) -> io::Result<()> {
+        use rustix::io::Errno;
+        let rename = |flags| renameat_with(CWD, from, CWD, &self.target, flags);
+        // Another build may put something there, or take it away, between any two looks.
+        for _ in 0..16 {
+            match rename(RenameFlags::NOREPLACE) {
+                Ok(()) => {
+                    return sync_parent(&self.target).inspect_err(|_| {
+                        let _ = fs::rename(&self.target, from);
+                    });
+                }
+                Err(Errno::EXIST) => {}
+                Err(Errno::INVAL | Errno::NOSYS) => return self.put_without_exchange(from),
+                Err(error) => return Err(error.into()),
+            }
+            match rename(RenameFlags::EXCHANGE) {
+                Ok(()) => {
+                    return sync_parent(&self.target).inspect_err(|_| {
+                        let _ = rename(RenameFlags::EXCHANGE);
+                    });
+                }
+                Err(Errno::NOENT) => {}
+                Err(Errno::INVAL | Errno::NOSYS) => return self.put_without_exchange(from),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::Error::other("other builds keep changing it"))
+    }
+
+    /// For file systems that cannot exchange two names.
+    fn put_without_exchange(&self, from: &Path) -> io::Result<()> {
+        if !self.target.is_dir() || self.target.is_symlink() {
+            fs::rename(from, &self.target)?;
+            return sync_parent(&self.target);
+        }
         // Not hidden and never swept: should rebake be killed between the two steps, this is the only good copy.
         let mut aside = self.target.clone().into_os_string();
         aside.push(".before-rebake");
         fs::rename(&self.target, &aside)?;
-        match fs::rename(&self.folder, &self.target) {
-            Ok(()) => fs::remove_dir_all(&aside),
+        match fs::rename(from, &self.target) {
+            Ok(()) => {
+                fs::remove_dir_all(&aside)?;
+                sync_parent(&self.target)
+            }
             Err(error) => {
                 fs::rename(&aside, &self.target)?;
                 Err(error)
@@ -118,7 +158,13 @@ impl Drop for Staging {
     fn drop(&mut self) {
         // Nothing can be done about a folder that does not go away; the next build sweeps it.
         let _ = fs::remove_dir_all(&self.folder);
+        remove_empty(&self.made);
     }
+}
+
+/// Removes folders, innermost first, up to the first one that holds something.
+fn remove_empty(folders: &[PathBuf]) {
+    let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
 impl Sink for Staging {
@@ -201,7 +247,13 @@ fn refuse_foreign(target: &Path) -> io::Result<()> {
 /// A new folder, locked. A sweeper may take it away before it is locked; then there is another one.
 fn locked_folder(parent: &Path, prefix: &OsString) -> io::Result<(PathBuf, File)> {
     for _ in 0..16 {
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?.keep();
+        fs::create_dir_all(parent)?;
+        let folder = match tempfile::Builder::new().prefix(prefix).tempdir_in(parent) {
+            Ok(folder) => folder.keep(),
+            // A failed build has just removed the folder that it had made.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let Ok(lock) = File::open(&folder) else { continue };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && folder.is_dir() {
             return Ok((folder, lock));

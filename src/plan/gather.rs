@@ -25,6 +25,14 @@ pub struct Work<'a> {
     pub lower: &'a Lower,
 }
 
+impl Work<'_> {
+    /// Where the recipe says what a statement brings.
+    pub fn content_span(&self, origin: Origin) -> Span {
+        let statement = usize::try_from(origin.0).ok().and_then(|n| self.layer.statements.get(n));
+        statement.map_or(self.layer.span, |statement| statement.content_span())
+    }
+}
+
 /// What the statements ask for.
 #[derive(Default)]
 pub struct Gathered {

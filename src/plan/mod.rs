@@ -83,7 +83,7 @@ pub struct PlannedLayer {
 }
 
 impl PlannedLayer {
-    /// Where the statement stands that asked for an entry; none for what rebake adds.
+    /// Where the recipe says what an entry holds; none for what rebake adds.
     #[must_use]
     pub fn place(&self, origin: Origin) -> Option<Place> {
         self.spans.get(usize::try_from(origin.0).ok()?).copied()
@@ -117,7 +117,7 @@ impl Plan {
                 tree,
                 mtime,
                 compression: layer.defaults.compression.or(recipe.image.defaults.compression).unwrap_or_default(),
-                spans: layer.statements.iter().map(|statement| statement.span).collect(),
+                spans: layer.statements.iter().map(|statement| statement.content_span()).collect(),
             });
         }
         let mtime = recipe.image.defaults.mtime.as_ref().map_or(MTIME, |mtime| instant(mtime.value, created));

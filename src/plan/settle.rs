@@ -22,6 +22,7 @@ pub fn settle(mut gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic
         links: BTreeMap::new(),
         folders: BTreeMap::new(),
         files: 0,
+        blocked: BTreeSet::new(),
         mistakes,
     };
     // What settles a folder comes before those that only pass through it, wherever it stands in the recipe.
@@ -46,13 +47,16 @@ struct Settling<'a> {
     folders: BTreeMap<EntryPath, Option<EntryPath>>,
     /// How many files were given names by hard links of the recipe.
     files: u64,
+    /// What was said to be no folder, and to whom: all that was to be in it is not said again.
+    blocked: BTreeSet<(Origin, EntryPath)>,
     mistakes: &'a mut Vec<Diagnostic>,
 }
 
 impl Settling<'_> {
+    /// Where a statement names the path that it is about.
     fn span(&self, origin: Origin) -> Span {
         let statement = usize::try_from(origin.0).ok().and_then(|n| self.work.layer.statements.get(n));
-        statement.map_or(self.work.layer.span, |statement| statement.span)
+        statement.map_or(self.work.layer.span, |statement| statement.path_span())
     }
 
     /// Whiteouts. One inside a folder that goes too would bring that folder back, and says nothing.
@@ -174,6 +178,7 @@ impl Settling<'_> {
                 return;
             }
             Some((Below::Other, _)) if is_folder => {
+                self.blocked.insert((entry.origin, path.clone()));
                 let span = self.span(entry.origin);
                 self.mistakes.push(
                     Diagnostic::at(
@@ -201,11 +206,15 @@ impl Settling<'_> {
             let below = self.work.lower.get(&folder).filter(|_| !self.removed(&folder));
             let attributes = match below {
                 Some(standing) if standing.kind == Below::Directory => standing.attributes.clone(),
+                Some(_) if !self.blocked.insert((origin, folder.clone())) => return,
                 Some(_) => {
                     let span = self.span(origin);
                     self.mistakes.push(
-                        Diagnostic::at(span, format!("{path} cannot be: {folder} is no folder in the layers below"))
-                            .help(format!("if it is to become one, say [[layer.remove]] path = \"{folder}\"")),
+                        Diagnostic::at(
+                            span,
+                            format!("{path} cannot be: {folder} is a file of the base or an earlier layer"),
+                        )
+                        .help(format!("if it is to become one, say [[layer.remove]] path = \"{folder}\"")),
                     );
                     return;
                 }
@@ -274,12 +283,15 @@ impl Settling<'_> {
             }
             if left.len() == before {
                 for (path, target, origin) in left {
-                    let span = self.span(origin);
-                    self.mistakes.push(
-                        Diagnostic::at(span, format!("the hard link {path} has no file {target} in this layer")).help(
-                            "a hard link and its file stand in one layer: copy the file here too, or make a symlink",
-                        ),
-                    );
+                    let span = self.work.content_span(origin);
+                    let there = self.place(&target, None, origin).and_then(|place| self.tree.get(&place));
+                    let message = match there.map(|entry| entry.kind.noun()) {
+                        Some(noun) => format!("{target} is {noun}, and the hard link {path} needs a file"),
+                        None => format!("the hard link {path} has no file {target} in this layer"),
+                    };
+                    self.mistakes.push(Diagnostic::at(span, message).help(
+                        "a hard link and its file stand in one layer: copy the file here too, or make a symlink",
+                    ));
                 }
                 return;
             }

@@ -50,7 +50,10 @@ pub fn layer<P>(recipe: &Recipe<P>, lower: &Lower, mtime: i64) -> Result<Option<
     let mut tree = Tree::default();
     for (path, accounts) in [("etc/passwd", passwd), ("etc/group", group)] {
         if accounts.changed {
-            put(&mut tree, lower, path, accounts.text, mtime).map_err(|error| vec![Diagnostic::new(error)])?;
+            put(&mut tree, lower, path, accounts.text, mtime).map_err(|error| {
+                let place = recipe.users.values().next().map_or_else(Default::default, |user| user.span);
+                vec![Diagnostic::at(place, error)]
+            })?;
         }
     }
     Ok((!tree.is_empty()).then_some(tree))

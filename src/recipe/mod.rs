@@ -90,8 +90,16 @@ pub fn parse(text: &str, syntax: Syntax) -> Result<Recipe<Source>, Vec<Diagnosti
     let recipe = root.and_then(|root| decode::recipe(root, &mut cx));
     match recipe {
         Some(recipe) if cx.mistakes.is_empty() => Ok(recipe),
-        _ => Err(in_order(cx.mistakes)),
+        _ => Err(in_order(without_echoes(cx.mistakes))),
     }
+}
+
+/// What cannot even be read has no value: that this value is wrong too would be an echo.
+fn without_echoes(mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |mistake: &Diagnostic| mistake.labels.first().map(|label| label.span);
+    let unread: Vec<_> = mistakes.iter().filter(|mistake| toml::is_too_large(mistake)).map(place).collect();
+    let echo = |mistake: &Diagnostic| !toml::is_too_large(mistake) && unread.contains(&place(mistake));
+    mistakes.into_iter().filter(|mistake| !echo(mistake)).collect()
 }
 
 /// Blanks a byte order mark, so that all places stay what they are.

@@ -240,6 +240,32 @@ pub enum Statement {
     Remove(Remove),
 }
 
+impl Statement {
+    /// Where the path in the image stands that it is about.
+    #[must_use]
+    pub fn path_span(&self) -> Span {
+        match self {
+            Self::Copy(copy) => copy.to.span,
+            Self::Write(write) => write.to.span,
+            Self::Mkdir(mkdir) => mkdir.path.span,
+            Self::Link(link) => link.path.span,
+            Self::Extract(extract) => extract.to.span,
+            Self::Remove(remove) => remove.path.span,
+        }
+    }
+
+    /// Where it says what it brings.
+    #[must_use]
+    pub fn content_span(&self) -> Span {
+        match self {
+            Self::Copy(copy) => copy.from.span,
+            Self::Extract(extract) => extract.from.span,
+            Self::Link(link) => link.target.span,
+            Self::Write(_) | Self::Mkdir(_) | Self::Remove(_) => self.path_span(),
+        }
+    }
+}
+
 /// Where a statement takes its content from.
 #[derive(Debug, Clone)]
 pub enum From {

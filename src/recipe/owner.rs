@@ -68,6 +68,10 @@ fn octal(text: &str) -> Result<u32, Diagnostic> {
 
 /// `{ dirs = "0750", files = "0640" }`.
 pub(super) fn modes(node: Node, cx: &mut Context<'_>) -> Option<Modes> {
+    if let Kind::String(_) = node.kind {
+        let help = "write { dirs = \"0755\", files = \"0644\" }; for a single file there is `mode`";
+        return cx.reject(Diagnostic::at(node.span, "expected a table, found a string").help(help));
+    }
     let mut table = Table::open(node, "`modes`", cx)?;
     let dirs = table.optional("dirs", cx, mode).map(|mode| mode.value);
     let files = table.optional("files", cx, mode).map(|mode| mode.value);

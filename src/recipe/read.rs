@@ -76,8 +76,8 @@ pub(super) fn array<T>(
 ) -> impl FnOnce(Node, &mut Context<'_>) -> Option<Vec<T>> {
     move |node, cx| match node.kind {
         Kind::Array(nodes) => Some(nodes.into_iter().filter_map(|node| each(node, cx)).collect()),
-        Kind::String(_) => {
-            let message = "expected an array, found a string";
+        Kind::String(_) | Kind::Integer(_) => {
+            let message = format!("expected an array, found {}", node.kind.noun());
             let help = format!("write [{}]", cx.slice(node.span));
             cx.reject(Diagnostic::at(node.span, message).help(help))
         }

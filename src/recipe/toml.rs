@@ -31,7 +31,12 @@ const DUPLICATE: &str = "duplicate key";
 
 /// Whether the parser could go on after this mistake as if it were not there.
 pub(super) fn is_sound(mistake: &Diagnostic) -> bool {
-    mistake.message.starts_with(DUPLICATE) || mistake.message.ends_with(TOO_LARGE)
+    mistake.message.starts_with(DUPLICATE) || is_too_large(mistake)
+}
+
+/// Whether a value could not be read, and stands as another one in the table.
+pub(super) fn is_too_large(mistake: &Diagnostic) -> bool {
+    mistake.message.ends_with(TOO_LARGE)
 }
 
 const TOO_LARGE: &str = "does not fit into 64 bits";

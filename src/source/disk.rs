@@ -19,10 +19,18 @@ pub struct Root(Arc<PathBuf>);
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// Nothing is there.
-    #[error("{0} is not there")]
+    #[error("`{0}` is not there")]
     Missing(String),
+    /// A symlink whose target is not there.
+    #[error("`{path}` is a symlink to `{to}`, which is not there")]
+    Dangling {
+        /// As the recipe names it.
+        path: String,
+        /// Where it points.
+        to: String,
+    },
     /// A symlink leads out of the recipe's folder.
-    #[error("{path} leads to {to}, outside the recipe's folder")]
+    #[error("`{path}` leads to {to}, outside the recipe's folder")]
     Outside {
         /// As the recipe names it.
         path: String,
@@ -30,10 +38,10 @@ pub enum DiskError {
         to: String,
     },
     /// A symlink leads back to itself.
-    #[error("{0} is a loop of symlinks")]
+    #[error("`{0}` leads into a loop of symlinks")]
     Loop(String),
     /// A socket, pipe or device.
-    #[error("{path} is {what}, which cannot be copied into an image")]
+    #[error("`{path}` is {what}, which cannot be copied into an image")]
     Special {
         /// Relative to the recipe's folder.
         path: String,
@@ -41,10 +49,10 @@ pub enum DiskError {
         what: &'static str,
     },
     /// A slash at the end, and no folder.
-    #[error("{0} is a file, not a folder")]
+    #[error("`{0}` is a file, not a folder")]
     NotAFolder(String),
     /// The disk says no.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read `{path}`: {source}")]
     Io {
         /// Relative to the recipe's folder.
         path: String,
@@ -118,7 +126,10 @@ impl Root {
     pub fn find(&self, from: &str) -> Result<(PathBuf, Found), DiskError> {
         let name = from.to_owned();
         let io_error = |source: io::Error| match (source.kind(), source.raw_os_error()) {
-            (io::ErrorKind::NotFound, _) => DiskError::Missing(name.clone()),
+            (io::ErrorKind::NotFound, _) => match fs::read_link(self.0.join(from)) {
+                Ok(to) => DiskError::Dangling { path: name.clone(), to: to.display().to_string() },
+                Err(_) => DiskError::Missing(name.clone()),
+            },
             (io::ErrorKind::NotADirectory, _) if from.ends_with('/') => DiskError::NotAFolder(name.clone()),
             (io::ErrorKind::NotADirectory, _) => DiskError::Missing(name.clone()),
             (_, Some(code)) if code == rustix::io::Errno::LOOP.raw_os_error() => DiskError::Loop(name.clone()),
@@ -283,35 +294,54 @@ impl HostFile {
         let file = File::options()
             .read(true)
             .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
-            .open(self.root.0.join(&self.path))?;
-        let reader = Checked { file, stamp: self.stamp };
+            .open(self.root.0.join(&self.path))
+            .map_err(|error| self.unreadable(&error))?;
+        let reader = Checked { file, planned: self, left: self.size() };
         reader.check()?;
         Ok(Box::new(reader))
+    }
+
+    fn unreadable(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("cannot read `{}`: {error}", self.name()))
     }
 }
 
 /// A file that is the planned one from its first byte to behind its last.
-struct Checked {
+struct Checked<'a> {
     file: File,
-    stamp: Stamp,
+    planned: &'a HostFile,
+    /// Bytes that are still to come.
+    left: u64,
 }
 
-impl Checked {
+impl Checked<'_> {
     fn check(&self) -> io::Result<()> {
-        if Stamp::of(&self.file.metadata()?) == self.stamp {
-            Ok(())
-        } else {
-            Err(io::Error::other("it changed while the image was built"))
-        }
+        let metadata = self.file.metadata().map_err(|error| self.planned.unreadable(&error))?;
+        if Stamp::of(&metadata) == self.planned.stamp { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> io::Error {
+        io::Error::other(format!("`{}` changed while the image was built", self.planned.name()))
     }
 }
 
-impl Read for Checked {
+impl Read for Checked<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        if n == 0 && !buffer.is_empty() {
-            self.check()?;
+        let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if wanted == 0 {
+            if !buffer.is_empty() {
+                self.check()?;
+            }
+            return Ok(0);
         }
+        let n = match self.file.read(buffer.get_mut(..wanted).unwrap_or_default()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(self.planned.unreadable(&error)),
+            read => read?,
+        };
+        if n == 0 {
+            return Err(self.changed());
+        }
+        self.left -= n as u64;
         Ok(n)
     }
 }

@@ -18,7 +18,7 @@ pub struct Filter {
 
 /// A pattern that is none.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("`{}` is no pattern: {}", .0.glob().unwrap_or_default(), .0.kind())]
 pub struct PatternError(#[from] globset::Error);
 
 /// Compiles one pattern.

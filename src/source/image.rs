@@ -64,7 +64,7 @@ pub enum ImageError {
         source: io::Error,
     },
     /// The archive cannot be read.
-    #[error(transparent)]
+    #[error("{}", .0.why())]
     Archive(#[from] archive::ArchiveError),
     /// The place is no image.
     #[error("{0}")]
@@ -73,12 +73,16 @@ pub enum ImageError {
     #[error("{0}")]
     Choice(String),
     /// Bytes are not those that a digest names.
-    #[error("{what} should have the digest {expected}, but has {found}")]
+    #[error("{what} is corrupt: its bytes have the digest {found}")]
     Digest {
-        /// Which document or layer.
+        /// Which document or layer, by the digest it should have.
         what: String,
-        /// What names it.
-        expected: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// It is another one than the name says.
+    #[error("its digest is {found}, not the one in its name")]
+    Pinned {
         /// What it is.
         found: Digest,
     },
@@ -104,40 +108,58 @@ fn broken(what: impl Into<String>, why: impl Into<String>) -> ImageError {
     ImageError::Broken { what: what.into(), why: why.into() }
 }
 
-/// A layout, in a folder or in a tar.
+/// A layout, in a folder or in a tar; `shown` is what the user calls it.
 enum Place {
-    Folder(PathBuf),
-    Tar { path: String, files: BTreeMap<Vec<u8>, Slice> },
+    Folder { path: PathBuf, shown: String },
+    Tar { shown: String, files: BTreeMap<Vec<u8>, Slice> },
 }
 
 impl Place {
-    fn tar(path: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
-        let archive = archive::open(path, scratch, &Limits::default(), interrupt)?;
+    fn tar(folder: &Path, path: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
+        let archive = archive::open(&folder.join(path), scratch, &Limits::default(), interrupt)?;
         let files = archive.members.into_iter().filter_map(|member| match member.kind {
             crate::tree::Kind::File { content, .. } => Some((member.path.as_bytes().to_vec(), content)),
             _ => None,
         });
-        Ok(Self::Tar { path: path.display().to_string(), files: files.collect() })
+        Ok(Self::Tar { shown: path.display().to_string(), files: files.collect() })
     }
 
-    fn name(&self) -> String {
+    fn name(&self) -> &str {
         match self {
-            Self::Folder(path) => path.display().to_string(),
-            Self::Tar { path, .. } => path.clone(),
+            Self::Folder { shown, .. } | Self::Tar { shown, .. } => shown,
         }
+    }
+
+    /// Why it is no image layout; `error` says that its `oci-layout` cannot be read.
+    fn no_layout(&self, error: ImageError) -> ImageError {
+        let name = self.name();
+        let missing = matches!(&error, ImageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+        ImageError::NotAnImage(match self {
+            Self::Folder { path, .. } if path.is_file() => {
+                format!("`{name}` is a file, and an image layout is a folder; an archive is oci-archive:{name}")
+            }
+            Self::Folder { path, .. } if !path.exists() => format!("there is no folder `{name}`"),
+            Self::Folder { .. } if missing => format!("`{name}` is no image layout: it has no file `oci-layout`"),
+            Self::Tar { files, .. } if missing && files.contains_key(b"manifest.json".as_slice()) => {
+                format!("`{name}` holds no image layout; what `docker save` writes is docker-archive:{name}")
+            }
+            Self::Tar { .. } if missing => format!("`{name}` holds no image layout: it has no file `oci-layout`"),
+            _ => return error,
+        })
     }
 
     fn blob(&self, name: &str) -> Result<Blob, ImageError> {
         match self {
-            Self::Folder(path) => Ok(Blob::File(path.join(name))),
-            Self::Tar { files, path } => files.get(name.as_bytes()).cloned().map(Blob::Slice).ok_or_else(|| {
-                ImageError::Io { path: format!("{name} in {path}"), source: io::ErrorKind::NotFound.into() }
+            Self::Folder { path, .. } => Ok(Blob::File(path.join(name))),
+            Self::Tar { files, .. } => files.get(name.as_bytes()).cloned().map(Blob::Slice).ok_or_else(|| {
+                let source = io::Error::new(io::ErrorKind::NotFound, "the archive has no such file");
+                ImageError::Io { path: name.to_owned(), source }
             }),
         }
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, ImageError> {
-        let failed = |source| ImageError::Io { path: format!("{name} of {}", self.name()), source };
+        let failed = |source| ImageError::Io { path: name.to_owned(), source };
         let mut bytes = Vec::new();
         self.blob(name)?.open().and_then(|r| r.take(DOCUMENT + 1).read_to_end(&mut bytes)).map_err(failed)?;
         if bytes.len() as u64 > DOCUMENT {
@@ -152,7 +174,7 @@ impl Place {
         let found = Digest::of(&bytes);
         let what = format!("{what} {}", descriptor.digest);
         if found != descriptor.digest {
-            return Err(ImageError::Digest { what, expected: descriptor.digest, found });
+            return Err(ImageError::Digest { what, found });
         }
         if bytes.len() as u64 != descriptor.size {
             let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
@@ -175,17 +197,16 @@ pub fn open(
     interrupt: &AtomicBool,
 ) -> Result<Image, ImageError> {
     let place = match &name.transport {
-        Transport::Layout(path) => Place::Folder(folder.join(path)),
-        Transport::OciArchive(path) => Place::tar(&folder.join(path), scratch, interrupt)?,
+        Transport::Layout(path) => Place::Folder { path: folder.join(path), shown: path.display().to_string() },
+        Transport::OciArchive(path) => Place::tar(folder, path, scratch, interrupt)?,
         Transport::DockerArchive(path) => {
-            let place = Place::tar(&folder.join(path), scratch, interrupt)?;
+            let place = Place::tar(folder, path, scratch, interrupt)?;
             return docker::open(&place, name, platform);
         }
         Transport::Registry(_) => return Err(ImageError::Registry),
     };
     if let Err(error) = place.read("oci-layout") {
-        let why = format!("{} is no image layout: {error}", place.name());
-        return Err(ImageError::NotAnImage(why));
+        return Err(place.no_layout(error));
     }
     let index = json::parse(&place.read("index.json")?).map_err(|why| broken("index.json", why))?;
     let top = choose(&index, name, platform)?;
@@ -196,7 +217,7 @@ pub fn open(
         && pinned != top.digest
         && pinned != manifest.digest
     {
-        return Err(ImageError::Digest { what: format!("the image {name}"), expected: pinned, found: top.digest });
+        return Err(ImageError::Pinned { found: top.digest });
     }
     read_manifest(&place, &manifest, platform)
 }
@@ -230,7 +251,12 @@ fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Result<Descri
     match (&candidates[..], &name.tag) {
         ([one], _) => Ok((*one).clone()),
         ([], Some(tag)) => {
-            Err(ImageError::Choice(format!("no image has the tag `{tag}`; the tags are: {}", tags.join(", "))))
+            let there = if tags.is_empty() {
+                "there are none".to_owned()
+            } else {
+                format!("the tags are: {}", tags.join(", "))
+            };
+            Err(ImageError::Choice(format!("no image has the tag `{tag}`; {there}")))
         }
         _ if all.is_empty() => Err(ImageError::Choice("it holds no image".to_owned())),
         _ => Err(ImageError::Choice(format!("it holds several images; name one of its tags: {}", tags.join(", ")))),
@@ -364,6 +390,12 @@ impl Layer {
         Ok(Verified::new(reader, self.descriptor.digest, self.descriptor.size))
     }
 
+    /// Whether the blob is what its digest and size say.
+    fn check(&self) -> io::Result<()> {
+        let blob = Verified::new(self.blob.open()?, self.descriptor.digest, self.descriptor.size);
+        io::copy(&mut { blob }, &mut io::sink()).map(drop)
+    }
+
     /// Every entry in order, with a reader of its content. Digest, size and diff_id are checked at the end.
     ///
     /// # Errors
@@ -372,7 +404,11 @@ impl Layer {
         &self,
         mut visit: impl FnMut(RawEntry, &mut dyn Read) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |why: String| broken(self.what(), why);
+        // A blob that is not what its digest says has many ways to be wrong, and only one of them is worth saying.
+        let failed = |why: String| match self.check() {
+            Ok(()) => broken(self.what(), why),
+            Err(error) => broken(self.what(), error.to_string()),
+        };
         let blob = self.open()?;
         let tar = decompress::sniff_decoder(blob).map_err(|error| failed(error.to_string()))?;
         let mut tar = Verified::tar(tar, self.diff_id);

@@ -60,7 +60,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kind(a, b) => write!(f, "{a} and {b}"),
-            Self::Content => f.write_str("other content"),
+            Self::Content => f.write_str("each brings another content"),
             Self::Target(a, b) => write!(f, "targets `{}` and `{}`", Printable(a), Printable(b)),
             Self::Mode(a, b) => write!(f, "modes {a:04o} and {b:04o}"),
             Self::Owner((a, b), (c, d)) => write!(f, "owners {a}:{b} and {c}:{d}"),

@@ -67,7 +67,8 @@ impl Gathering<'_, '_> {
         if let Some(pattern) = copy.filter.include.first().or(copy.filter.exclude.first()) {
             return Err(vec![
                 Diagnostic::at(pattern.span, "`include` and `exclude` choose from a folder, and `from` is a file")
-                    .also(copy.from.span, "a file"),
+                    .also(copy.from.span, "a file")
+                    .help("name its folder in `from`, or leave the patterns out"),
             ]);
         }
         let path = self.path(&copy.to)?;
@@ -148,7 +149,11 @@ impl Gathering<'_, '_> {
             Ok(bytes) => (bytes, Path::new("")),
             Err(DiskError::Missing(_)) => match root.read(&text) {
                 Ok(bytes) => (bytes, folder),
-                Err(error) => return Err(vec![Diagnostic::at(name.span, error.to_string())]),
+                Err(error) => {
+                    let place = folder.display();
+                    let help = format!("it is looked for in `{place}` first, then in the recipe's folder");
+                    return Err(vec![Diagnostic::at(name.span, error.to_string()).help(help)]);
+                }
             },
             Err(error) => return Err(vec![Diagnostic::at(name.span, error.to_string())]),
         };
@@ -171,10 +176,19 @@ impl Gathering<'_, '_> {
             DiskError::Outside { .. } => {
                 "copy it into the recipe's folder: an image is made of what is committed with it"
             }
+            DiskError::Special { path, .. } if is_named(copy, path) => "an image holds files, folders and symlinks",
             DiskError::Special { .. } => "leave it out with `exclude`",
             DiskError::NotAFolder(_) => "drop the slash at the end to copy a file",
-            DiskError::Loop(_) | DiskError::Io { .. } => return Diagnostic::at(copy.from.span, error.to_string()),
+            DiskError::Loop(_) => "one of the symlinks on the way points back at itself",
+            DiskError::Dangling { .. } | DiskError::Io { .. } => {
+                return Diagnostic::at(copy.from.span, error.to_string());
+            }
         };
         Diagnostic::at(copy.from.span, error.to_string()).help(help)
     }
+}
+
+/// Whether a statement names a path itself, and not a folder or a pattern that leads to it.
+fn is_named(copy: &Copy, path: &str) -> bool {
+    matches!(&copy.from.value, From::Disk(from) if from.to_string() == path)
 }

@@ -2,7 +2,7 @@
 //! attributes counts, unless the statement says otherwise.
 
 use super::{Gathering, Mistakes, instant};
-use crate::recipe::{Diagnostic, Extract};
+use crate::recipe::{Diagnostic, Extract, Span};
 use crate::source::Content;
 use crate::source::archive::{self, Limits, Member};
 use crate::source::disk::{DiskError, Found};
@@ -17,13 +17,21 @@ impl Gathering<'_, '_> {
         let context = self.work.context;
         let path = match context.root.find(&from) {
             Ok((path, Found::File(_))) => path,
-            Ok(_) => return Err(vec![Diagnostic::at(at, format!("`{from}` is a folder, not an archive"))]),
+            Ok(_) => {
+                return Err(vec![
+                    Diagnostic::at(at, format!("`{from}` is a folder, not an archive"))
+                        .help("[[layer.copy]] copies a folder"),
+                ]);
+            }
             Err(DiskError::Missing(_)) if extract.optional => return Ok(()),
-            Err(error) => return Err(vec![Diagnostic::at(at, error.to_string())]),
+            Err(error) => return Err(vec![from_disk(at, error)]),
         };
         let path = context.root.path().join(path);
-        let archive = archive::open(&path, context.scratch, &Limits::default(), context.interrupt)
-            .map_err(|error| vec![Diagnostic::at(at, format!("`{from}` cannot be extracted: {error}"))])?;
+        let archive =
+            archive::open(&path, context.scratch, &Limits::default(), context.interrupt).map_err(|error| {
+                let help = error.help();
+                vec![Diagnostic { help, ..Diagnostic::at(at, format!("cannot extract `{from}`: {}", error.why())) }]
+            })?;
 
         let to = self.place(&extract.to)?;
         let owner = extract.owner.as_ref().map(|owner| self.owner(owner)).transpose()?;
@@ -81,6 +89,16 @@ impl Gathering<'_, '_> {
             Kind::BlockDevice { major, minor } => Kind::BlockDevice { major, minor },
             Kind::Fifo => Kind::Fifo,
         }
+    }
+}
+
+/// What help there is for an archive that cannot be had.
+fn from_disk(at: Span, error: DiskError) -> Diagnostic {
+    let mistake = Diagnostic::at(at, error.to_string());
+    match error {
+        DiskError::Missing(_) => mistake.help("paths are relative to the recipe's folder; or set `optional = true`"),
+        DiskError::Outside { .. } => mistake.help("copy it into the recipe's folder, or make it an input"),
+        _ => mistake,
     }
 }
 

@@ -17,19 +17,51 @@ pub struct ArchiveError {
     pub fault: Fault,
 }
 
+impl ArchiveError {
+    /// What is wrong, for those who have named the archive already.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let fault = &self.fault;
+        match (&self.member, fault.is_predicate()) {
+            (None, true) => format!("it {fault}"),
+            (None, false) => fault.to_string(),
+            (Some(member), true) => format!("its member `{}` {fault}", Printable(member)),
+            (Some(member), false) => format!("its member `{}`: {fault}", Printable(member)),
+        }
+    }
+
+    /// What can be done about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match &self.fault {
+            Fault::NoArchive => Some("tar (plain, gz, xz, zst, bz2) and zip can be read".to_owned()),
+            Fault::Spool { .. } => Some("set TMPDIR to a folder with more room".to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for ArchiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.archive.display())?;
-        if let Some(member) = &self.member {
-            write!(f, "member `{}`: ", Printable(member))?;
-        }
-        write!(f, "{}", self.fault)
+        write!(f, "{}: {}", self.archive.display(), self.why())
     }
 }
 
 impl std::error::Error for ArchiveError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.fault)
+    }
+}
+
+impl Fault {
+    /// Content cannot be put aside.
+    pub(super) fn spool(source: io::Error) -> Self {
+        Self::Spool { folder: None, source }
+    }
+
+    /// Whether its text goes on where the name of the archive or member ends.
+    fn is_predicate(&self) -> bool {
+        !matches!(self, Self::Tar(_) | Self::Zip(_) | Self::Path(_) | Self::Spool { .. } | Self::Interrupted)
     }
 }
 
@@ -49,7 +81,7 @@ pub enum Fault {
     #[error("{0}")]
     Tar(#[from] TarError),
     /// A tar stream fails while, or after, this member is read.
-    #[error("cannot be read on from here: {0}")]
+    #[error("is the last one that can be read: {0}")]
     After(#[source] TarError),
     /// The zip archive is truncated, corrupt, or of a kind that cannot be read.
     #[error("{0}")]
@@ -98,8 +130,13 @@ pub enum Fault {
         limit: u64,
     },
     /// Content could not be written aside.
-    #[error("its content cannot be written to a temporary file: {0}")]
-    Spool(#[source] io::Error),
+    #[error("its content cannot be put aside{}: {source}", .folder.as_ref().map(|folder| format!(" in {}", folder.display())).unwrap_or_default())]
+    Spool {
+        /// Where; filled in on the way out.
+        folder: Option<PathBuf>,
+        /// The disk's word.
+        source: io::Error,
+    },
     /// The file is not what it was when it was opened.
     #[error("changed while it was read")]
     Changed,

@@ -105,7 +105,11 @@ pub fn from_file(
     interrupt: &AtomicBool,
 ) -> Result<Archive, ArchiveError> {
     read(file, scratch, limits, interrupt).map(|members| Archive { members }).map_err(|Trouble { member, fault }| {
-        let fault = if interrupt.load(Ordering::Relaxed) { Fault::Interrupted } else { fault };
+        let fault = match fault {
+            _ if interrupt.load(Ordering::Relaxed) => Fault::Interrupted,
+            Fault::Spool { source, .. } => Fault::Spool { folder: Some(scratch.to_owned()), source },
+            fault => fault,
+        };
         ArchiveError { archive: name.to_owned(), member, fault }
     })
 }

@@ -29,7 +29,7 @@ impl<'a> Spool<'a> {
         let backing = match &self.backing {
             Some(backing) => Arc::clone(backing),
             None => {
-                let file = tempfile::tempfile_in(self.folder).map_err(Fault::Spool)?;
+                let file = tempfile::tempfile_in(self.folder).map_err(Fault::spool)?;
                 Arc::clone(self.backing.insert(Arc::new(Backing { file, stamp: None })))
             }
         };
@@ -40,7 +40,7 @@ impl<'a> Spool<'a> {
     /// Makes room for the zeros of a hole at the very end.
     pub(super) fn finish(self) -> Result<(), Fault> {
         match self.backing {
-            Some(backing) => backing.file.set_len(self.end).map_err(Fault::Spool),
+            Some(backing) => backing.file.set_len(self.end).map_err(Fault::spool),
             None => Ok(()),
         }
     }
@@ -80,7 +80,7 @@ impl Part {
         let end = offset.checked_add(bytes.len() as u64).filter(|&end| end <= self.size);
         let at = end.and_then(|_| self.start.checked_add(offset));
         let at = at.ok_or(Fault::Length { stated: self.size, got: offset.saturating_add(bytes.len() as u64) })?;
-        self.backing.file.write_all_at(bytes, at).map_err(Fault::Spool)
+        self.backing.file.write_all_at(bytes, at).map_err(Fault::spool)
     }
 
     pub(super) fn slice(self) -> Slice {

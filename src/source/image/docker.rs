@@ -8,9 +8,13 @@ use serde_json::Value;
 use std::io::{self, Read};
 
 pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Result<Image, ImageError> {
-    let manifest = place
-        .read("manifest.json")
-        .map_err(|error| ImageError::NotAnImage(format!("{} is no archive of `docker save`: {error}", place.name())))?;
+    let manifest = place.read("manifest.json").map_err(|error| match error {
+        ImageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => ImageError::NotAnImage(format!(
+            "`{}` is no archive of `docker save`: it has no file `manifest.json`",
+            place.name()
+        )),
+        error => error,
+    })?;
     let manifest = json::parse(&manifest).map_err(|why| broken("manifest.json", why))?;
     let image = choose(&manifest, name)?;
     let file = |value: &Value| value.as_str().map(str::to_owned);
@@ -47,7 +51,10 @@ fn choose<'a>(manifest: &'a Value, name: &ImageName) -> Result<&'a Value, ImageE
         [] if images.is_empty() => Err(ImageError::Choice("it holds no image".to_owned())),
         _ => {
             let all = images.iter().flat_map(tags).collect::<Vec<_>>().join(", ");
-            Err(ImageError::Choice(format!("name one of its images: {all}")))
+            Err(ImageError::Choice(match &name.tag {
+                Some(tag) => format!("no image, or more than one, is called `{tag}`; the images are: {all}"),
+                None => format!("it holds several images; name one of them: {all}"),
+            }))
         }
     }
 }

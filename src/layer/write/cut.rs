@@ -3,7 +3,7 @@
 //! The places depend on the entries alone, each judged by itself, so that adding, growing or removing a file moves only
 //! the cuts beside it. An *entry* is its headers, its data and its padding; it is `length` bytes long.
 //!
-//! - `step` is the usual size of a block: 4 MiB for zstd, whose frames know nothing of each other, else 512 KiB.
+//! - `step` is the usual size of a block: 2 MiB for zstd, whose frames know nothing of each other, else 512 KiB.
 //! - Inside an entry: a cut at every multiple of `step` bytes from its start.
 //! - Before an entry: a cut if the block so far has `step / 4` bytes, and has `2 * step` bytes or the entry is *drawn*.
 //! - An entry is drawn if `h * step < length * 2^32`, where `h` is the first four bytes, big-endian, of the SHA-256 of its
@@ -17,7 +17,7 @@ use crate::tree::EntryPath;
 pub fn step(compression: Compression) -> u64 {
     match compression {
         Compression::Gzip | Compression::None => 512 * 1024,
-        Compression::Zstd => 4 * 1024 * 1024,
+        Compression::Zstd => 2 * 1024 * 1024,
     }
 }
 

@@ -236,7 +236,8 @@ fn another_folder_of_another_name() {
 /// The test can fail: what does count changes the image.
 #[test]
 fn what_counts_is_seen() {
-    let vary: [(&str, fn(&Twin)); 6] = [
+    type Vary = fn(&Twin);
+    let vary: [(&str, Vary); 6] = [
         ("content", |twin| fs::write(twin.at(b"data/twin"), "one of twO").unwrap()),
         ("executable", |twin| {
             fs::set_permissions(twin.at(b"data/twin"), fs::Permissions::from_mode(0o744)).unwrap();

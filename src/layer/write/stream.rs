@@ -12,7 +12,7 @@ const DEVICE: u32 = 0o7_777_777;
 /// Two zero blocks end the stream.
 const END: usize = 2 * BLOCK;
 
-/// Writes the tar of `tree`, block by block as [`cut`](super::cut) says; whiteouts carry `mtime` (seconds).
+/// Writes the tar of `tree`, cut into blocks as ARCHITECTURE.md says; whiteouts carry `mtime` (seconds).
 ///
 /// # Errors
 /// [`WriteError::Content`], or what `block` returns.

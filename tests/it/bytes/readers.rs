@@ -2,7 +2,7 @@
 
 use super::memory::tar;
 use super::sample::{Sample, Shape, Taste, content, group, one_of_everything, samples};
-use crate::reproduce::host;
+use crate::support::needs;
 use proptest::prelude::*;
 use rebake::layer::write::MTIME;
 use rebake::oci::Digest;
@@ -205,7 +205,7 @@ proptest! {
 
     #[test]
     fn python(sample in samples(Taste::Mild)) {
-        if host::have("python3", "python3") {
+        if needs(&["python3"]) {
             let expected = expected(&sample);
             let read = by_python(&tar(&sample.tree(usize::MAX)));
             prop_assert_eq!(read.len(), expected.len());
@@ -270,7 +270,7 @@ fn listed(first: &str, owner: [&str; 2], size: &str, name: &str) -> Seen {
 
 #[test]
 fn gnu_tar() {
-    if !host::have("tar", "tar") {
+    if !needs(&["tar"]) {
         return;
     }
     let sample = one_of_everything();
@@ -296,7 +296,7 @@ fn gnu_tar() {
 
 #[test]
 fn bsdtar() {
-    if !host::have("bsdtar", "libarchive-tools") {
+    if !needs(&["bsdtar"]) {
         return;
     }
     let sample = one_of_everything();

@@ -204,8 +204,11 @@ impl Settling<'_> {
                 Some(_) => {
                     let span = self.span(origin);
                     self.mistakes.push(
-                        Diagnostic::at(span, format!("{path} cannot be: {folder} is a file of the base or an earlier layer"))
-                            .help(format!("if it is to become one, say [[layer.remove]] path = \"{folder}\"")),
+                        Diagnostic::at(
+                            span,
+                            format!("{path} cannot be: {folder} is a file of the base or an earlier layer"),
+                        )
+                        .help(format!("if it is to become one, say [[layer.remove]] path = \"{folder}\"")),
                     );
                     return;
                 }

@@ -314,11 +314,7 @@ struct Checked<'a> {
 impl Checked<'_> {
     fn check(&self) -> io::Result<()> {
         let metadata = self.file.metadata().map_err(|error| self.planned.unreadable(&error))?;
-        if Stamp::of(&metadata) == self.planned.stamp {
-            Ok(())
-        } else {
-            Err(self.changed())
-        }
+        if Stamp::of(&metadata) == self.planned.stamp { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> io::Error {

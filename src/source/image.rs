@@ -251,7 +251,11 @@ fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Result<Descri
     match (&candidates[..], &name.tag) {
         ([one], _) => Ok((*one).clone()),
         ([], Some(tag)) => {
-            let there = if tags.is_empty() { "there are none".to_owned() } else { format!("the tags are: {}", tags.join(", ")) };
+            let there = if tags.is_empty() {
+                "there are none".to_owned()
+            } else {
+                format!("the tags are: {}", tags.join(", "))
+            };
             Err(ImageError::Choice(format!("no image has the tag `{tag}`; {there}")))
         }
         _ if all.is_empty() => Err(ImageError::Choice("it holds no image".to_owned())),

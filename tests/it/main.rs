@@ -1,1 +1,5 @@
 //! One binary for all integration tests.
+
+mod bad_input;
+mod interrupt;
+mod sandbox;

@@ -16,16 +16,18 @@ impl Gathering<'_, '_> {
         let context = self.work.context;
         let path = match context.root.find(&from) {
             Ok((path, Found::File(_))) => path,
-            Ok(_) => return Err(vec![
-                Diagnostic::at(at, format!("`{from}` is a folder, not an archive"))
-                    .help("[[layer.copy]] copies a folder"),
-            ]),
+            Ok(_) => {
+                return Err(vec![
+                    Diagnostic::at(at, format!("`{from}` is a folder, not an archive"))
+                        .help("[[layer.copy]] copies a folder"),
+                ]);
+            }
             Err(DiskError::Missing(_)) if extract.optional => return Ok(()),
             Err(error) => return Err(vec![from_disk(at, error)]),
         };
         let path = context.root.path().join(path);
-        let archive = archive::open(&path, context.scratch, &Limits::default(), context.interrupt)
-            .map_err(|error| {
+        let archive =
+            archive::open(&path, context.scratch, &Limits::default(), context.interrupt).map_err(|error| {
                 let help = error.help();
                 vec![Diagnostic { help, ..Diagnostic::at(at, format!("cannot extract `{from}`: {}", error.why())) }]
             })?;

@@ -48,7 +48,9 @@ impl<R: Read> Read for Verified<R> {
             }
             if found != self.expected {
                 let (name, expected) = (self.name, self.expected);
-                return Err(io::Error::other(format!("it is corrupt: its {name} is {found}, and should be {expected}")));
+                return Err(io::Error::other(format!(
+                    "it is corrupt: its {name} is {found}, and should be {expected}"
+                )));
             }
         }
         Ok(n)

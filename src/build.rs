@@ -111,7 +111,8 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
     let annotations: BTreeMap<String, String> =
         recipe.annotations.iter().map(|(name, text)| (name.clone(), text.expand(&variables))).collect();
 
-    let cannot_write = |source| Failure::Destination { destination: destination.to_string(), source };
+    let cannot_write =
+        |source| Failure::Destination { destination: destination.to_string(), source: without_hidden_path(source) };
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
         Target::Archive(_, path) => refuse_folder(path).and_then(|()| Staging::beside(path)),
@@ -145,6 +146,14 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         }
     })?;
     Ok(Built { name, tags, destination: destination.to_string(), image })
+}
+
+/// `tempfile` names the hidden file that it failed on, which is gone by the time a user looks for it.
+fn without_hidden_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path \"") {
+        Some((why, _)) => io::Error::new(error.kind(), why),
+        None => error,
+    }
 }
 
 /// Where the image goes on disk.

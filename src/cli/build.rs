@@ -27,7 +27,9 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     let prepared = (|| {
         let destination = arguments.output.as_deref().map(destination).transpose()?;
         if destination.is_some() && arguments.recipes.len() > 1 {
-            return Err("with several recipes there is no one destination: leave -o out".to_owned());
+            return Err(
+                "-o is the place of one image: with several recipes leave it out, or build them one by one".to_owned()
+            );
         }
         Ok((destination, recipes(&arguments.recipes, env)?, source_date_epoch(env)?))
     })();
@@ -52,6 +54,9 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
             Ok(parsed) => {
                 let name = parsed.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
                 if let Some(other) = places.insert(name.clone(), recipe) {
+                    if other == recipe {
+                        return report.failure(&format!("{} is named twice", recipe.display()));
+                    }
                     let (one, other) = (other.display(), recipe.display());
                     let message = format!("{one} and {other} both write rebake-out/{name}");
                     return report.failure(&format!("{message}; build them one by one, each with -o"));

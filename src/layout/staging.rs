@@ -46,6 +46,7 @@ impl Staging {
             (Some(parent), Some(name)) => (parent, name),
             _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no place for an image")),
         };
+        refuse_file_above(parent)?;
         let mut prefix = OsString::from(".");
         prefix.push(name);
         prefix.push(".rebake-");
@@ -241,6 +242,15 @@ fn refuse_foreign(target: &Path) -> io::Result<()> {
         Some(name) => taken(&format!("the folder holds `{}`, which is no part of an image layout", name.display())),
         None if is_layout(target) || names.is_empty() => Ok(()),
         None => taken("the folder is no image layout (it has no file `oci-layout`)"),
+    }
+}
+
+/// The folders above a target can be made unless one of them is something else.
+fn refuse_file_above(parent: &Path) -> io::Result<()> {
+    let there = parent.ancestors().find(|folder| fs::metadata(folder).is_ok());
+    match there.filter(|there| !there.is_dir()) {
+        Some(file) => Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{} is no folder", file.display()))),
+        None => Ok(()),
     }
 }
 

@@ -4,14 +4,17 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod architecture;
+mod bad_input;
 mod bytes;
 mod clients;
 mod flake;
 mod golden;
+mod interrupt;
 mod machinery;
 mod read;
 mod readme;
 mod recipes;
 mod reproduce;
+mod sandbox;
 mod statements;
 mod support;

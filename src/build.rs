@@ -76,13 +76,15 @@ pub enum Failure {
 /// See [`Failure`].
 pub fn build(request: &Request) -> Result<Built, Failure> {
     let recipe = parse(request.text, request.syntax).and_then(|recipe| recipe.pin()).map_err(Failure::Recipe)?;
-    let root = Root::new(request.folder).map_err(|error| {
-        Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
-    })?;
     let name = recipe.image.name.value.clone();
     let default = ImageName::layout(request.output.join(name.rsplit('/').next().unwrap_or(&name)));
     let destination = request.destination.unwrap_or(&default);
     let target = target(destination, recipe.image.platforms.len())?;
+    let cannot_read = |error: io::Error| {
+        Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
+    };
+    let written = std::path::absolute(target.path()).map_err(cannot_read)?.components().collect();
+    let root = Root::new(request.folder, &[written]).map_err(cannot_read)?;
 
     let context = Context {
         root: &root,
@@ -160,6 +162,14 @@ fn without_hidden_path(error: io::Error) -> io::Error {
 enum Target<'a> {
     Layout(&'a PathBuf),
     Archive(Format, &'a PathBuf),
+}
+
+impl Target<'_> {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Layout(path) | Self::Archive(_, path) => path,
+        }
+    }
 }
 
 fn target(destination: &ImageName, platforms: usize) -> Result<Target<'_>, Failure> {

@@ -13,7 +13,14 @@ use std::sync::Arc;
 
 /// The recipe's folder: what `from` is relative to, and cannot leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Root(Arc<PathBuf>);
+pub struct Root {
+    folder: Arc<PathBuf>,
+    /// Where rebake writes; never read, or an image would hold the one before it.
+    written: Arc<[PathBuf]>,
+}
+
+/// Where images go that are given no destination, when `rebake build` runs beside the recipe.
+const OUTPUT: &str = "rebake-out";
 
 /// Why a path beside the recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -107,42 +114,53 @@ impl Stamp {
 }
 
 impl Root {
+    /// The folder of a recipe; `written` are the absolute paths that rebake itself writes to, which no copy ever sees.
+    ///
     /// # Errors
     /// If the folder cannot be found.
-    pub fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self(Arc::new(fs::canonicalize(folder)?)))
+    pub fn new(folder: &Path, written: &[PathBuf]) -> io::Result<Self> {
+        let folder = fs::canonicalize(folder)?;
+        // As the walk will see them: a symlink on the way to a destination hides nothing.
+        let real = |path: &PathBuf| {
+            let (parent, name) = (path.parent()?, path.file_name()?);
+            Some(fs::canonicalize(parent).ok()?.join(name))
+        };
+        let written = written.iter().filter_map(real).chain([folder.join(OUTPUT)]).collect();
+        Ok(Self { folder: Arc::new(folder), written })
     }
 
     /// The folder itself, absolute, without symlinks.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.folder
     }
 
     /// Looks at the path that a recipe names; symlinks on the way and at its end are followed inside the root.
     ///
     /// # Errors
     /// See [`DiskError`].
-    pub fn find(&self, from: &str) -> Result<(PathBuf, Found), DiskError> {
-        let name = from.to_owned();
+    pub fn find(&self, from: impl AsRef<Path>) -> Result<(PathBuf, Found), DiskError> {
+        let from = from.as_ref();
+        let name = from.display().to_string();
+        let wants_folder = from.as_os_str().as_bytes().ends_with(b"/");
         let io_error = |source: io::Error| match (source.kind(), source.raw_os_error()) {
-            (io::ErrorKind::NotFound, _) => match fs::read_link(self.0.join(from)) {
+            (io::ErrorKind::NotFound, _) => match fs::read_link(self.folder.join(from)) {
                 Ok(to) => DiskError::Dangling { path: name.clone(), to: to.display().to_string() },
                 Err(_) => DiskError::Missing(name.clone()),
             },
-            (io::ErrorKind::NotADirectory, _) if from.ends_with('/') => DiskError::NotAFolder(name.clone()),
+            (io::ErrorKind::NotADirectory, _) if wants_folder => DiskError::NotAFolder(name.clone()),
             (io::ErrorKind::NotADirectory, _) => DiskError::Missing(name.clone()),
             (_, Some(code)) if code == rustix::io::Errno::LOOP.raw_os_error() => DiskError::Loop(name.clone()),
             _ => DiskError::Io { path: name.clone(), source },
         };
-        let path = fs::canonicalize(self.0.join(from)).map_err(io_error)?;
-        let Ok(relative) = path.strip_prefix(&*self.0) else {
-            return Err(DiskError::Outside { path: from.to_owned(), to: path.display().to_string() });
+        let path = fs::canonicalize(self.folder.join(from)).map_err(io_error)?;
+        let Ok(relative) = path.strip_prefix(&*self.folder) else {
+            return Err(DiskError::Outside { path: name, to: path.display().to_string() });
         };
         let metadata = fs::symlink_metadata(&path).map_err(io_error)?;
         let found = self.classify(relative, &metadata)?;
-        if from.ends_with('/') && !metadata.is_dir() {
-            return Err(DiskError::NotAFolder(from.to_owned()));
+        if wants_folder && !metadata.is_dir() {
+            return Err(DiskError::NotAFolder(name));
         }
         Ok((relative.to_owned(), found))
     }
@@ -153,79 +171,65 @@ impl Root {
     /// # Errors
     /// The first thing that cannot be read or copied.
     pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, DiskError> {
-        let top = self.0.join(folder);
+        let top = self.folder.join(folder);
         let mut found = Vec::new();
         let mut walk = walkdir::WalkDir::new(&top).min_depth(1).follow_links(false).into_iter();
         while let Some(entry) = walk.next() {
-            let entry = entry.map_err(|error| {
-                let path = error.path().map_or_else(|| folder.to_owned(), |path| self.relative(path));
-                let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of folders"));
-                DiskError::Io { path: path.display().to_string(), source }
-            })?;
+            let entry = entry.map_err(|error| self.walk_error(folder, error))?;
             let Ok(below) = entry.path().strip_prefix(&top) else { continue };
             let name = below.as_os_str().as_bytes();
             let is_folder = entry.file_type().is_dir();
-            if is_folder && filter.prunes(name) {
-                walk.skip_current_dir();
+            if self.is_written(entry.path()) || (is_folder && filter.prunes(name)) {
+                if is_folder {
+                    walk.skip_current_dir();
+                }
                 continue;
             }
-            if !filter.keeps(name) {
-                continue;
+            if filter.keeps(name) {
+                found.push((name.into(), self.classify_entry(folder, &entry)?));
             }
-            let relative = self.relative(entry.path());
-            let metadata = entry.metadata().map_err(|error| DiskError::Io {
-                path: relative.display().to_string(),
-                source: error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be looked at")),
-            })?;
-            found.push((name.into(), self.classify(&relative, &metadata)?));
         }
         Ok(found)
     }
 
-    /// The paths that a pattern matches, by their bytes.
+    /// What a pattern without `**` matches, by the bytes of the paths. Symlinks are not followed.
     ///
     /// # Errors
-    /// The first folder on the way that cannot be read.
-    pub fn glob(&self, pattern: &globset::GlobMatcher, base: &str) -> Result<Vec<String>, DiskError> {
+    /// The first folder on the way that cannot be read, the first match that cannot be copied.
+    pub fn glob(&self, pattern: &str, matcher: &globset::GlobMatcher) -> Result<Vec<(PathBuf, Found)>, DiskError> {
+        let base = literal_prefix(pattern);
         let (folder, found) = self.find(if base.is_empty() { "." } else { base })?;
-        let mut names = Vec::new();
-        if matches!(found, Found::Folder) {
-            for (below, _) in self.list(&folder)? {
-                let path = if base.is_empty() { below } else { Path::new(base).join(below) };
-                if pattern.is_match(&path)
-                    && let Some(path) = path.to_str()
-                {
-                    names.push(path.to_owned());
+        let mut matches = Vec::new();
+        if !matches!(found, Found::Folder) {
+            return Ok(matches);
+        }
+        let depth = pattern.split('/').count() - base.split('/').filter(|part| !part.is_empty()).count();
+        let top = self.folder.join(&folder);
+        let mut walk = walkdir::WalkDir::new(&top).min_depth(1).max_depth(depth).follow_links(false).into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = entry.map_err(|error| self.walk_error(&folder, error))?;
+            if self.is_written(entry.path()) {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
                 }
+                continue;
+            }
+            let Ok(below) = entry.path().strip_prefix(&top) else { continue };
+            if matcher.is_match(Path::new(base).join(below)) {
+                let found = self.classify_entry(&folder, &entry)?;
+                matches.push((self.relative(entry.path()), found));
             }
         }
-        names.sort();
-        Ok(names)
-    }
-
-    /// All paths below a folder, relative to it; nothing is judged.
-    fn list(&self, folder: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
-        let top = self.0.join(folder);
-        let mut all = Vec::new();
-        for entry in walkdir::WalkDir::new(&top).min_depth(1).follow_links(false) {
-            let entry = entry.map_err(|error| {
-                let path = error.path().map_or_else(|| folder.to_owned(), |path| self.relative(path));
-                let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of folders"));
-                DiskError::Io { path: path.display().to_string(), source }
-            })?;
-            if let Ok(below) = entry.path().strip_prefix(&top) {
-                all.push((below.to_owned(), entry.file_type().is_dir()));
-            }
-        }
-        Ok(all)
+        matches.sort_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
+        Ok(matches)
     }
 
     /// Reads a small file of the recipe itself (an ignore file).
     ///
     /// # Errors
     /// See [`DiskError`].
-    pub fn read(&self, from: &str) -> Result<Vec<u8>, DiskError> {
-        let io_error = |source| DiskError::Io { path: from.to_owned(), source };
+    pub fn read(&self, from: &Path) -> Result<Vec<u8>, DiskError> {
+        let io_error = |source| DiskError::Io { path: from.display().to_string(), source };
         match self.find(from)? {
             (_, Found::File(file)) => {
                 let mut bytes = Vec::new();
@@ -236,8 +240,30 @@ impl Root {
         }
     }
 
+    /// Whether rebake writes there: a destination, or what a killed build left beside one.
+    fn is_written(&self, path: &Path) -> bool {
+        self.written.iter().any(|written| {
+            let hidden = || {
+                let prefix = [b".", written.file_name()?.as_bytes(), b".rebake-"].concat();
+                (path.parent()? == written.parent()?).then_some(path.file_name()?.as_bytes().starts_with(&prefix))
+            };
+            path == written || hidden().unwrap_or(false)
+        })
+    }
+
+    fn walk_error(&self, folder: &Path, error: walkdir::Error) -> DiskError {
+        let path = error.path().map_or_else(|| folder.to_owned(), |path| self.relative(path));
+        let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of folders"));
+        DiskError::Io { path: path.display().to_string(), source }
+    }
+
+    fn classify_entry(&self, folder: &Path, entry: &walkdir::DirEntry) -> Result<Found, DiskError> {
+        let metadata = entry.metadata().map_err(|error| self.walk_error(folder, error))?;
+        self.classify(&self.relative(entry.path()), &metadata)
+    }
+
     fn relative(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&*self.0).unwrap_or(path).to_owned()
+        path.strip_prefix(&*self.folder).unwrap_or(path).to_owned()
     }
 
     fn classify(&self, relative: &Path, metadata: &Metadata) -> Result<Found, DiskError> {
@@ -253,7 +279,7 @@ impl Root {
                 executable: metadata.mode() & 0o100 != 0,
             }))
         } else if kind.is_symlink() {
-            let target = fs::read_link(self.0.join(relative))
+            let target = fs::read_link(self.folder.join(relative))
                 .map_err(|source| DiskError::Io { path: relative.display().to_string(), source })?;
             Ok(Found::Symlink(target.as_os_str().as_bytes().into()))
         } else if kind.is_fifo() {
@@ -294,7 +320,7 @@ impl HostFile {
         let file = File::options()
             .read(true)
             .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
-            .open(self.root.0.join(&self.path))
+            .open(self.root.folder.join(&self.path))
             .map_err(|error| self.unreadable(&error))?;
         let reader = Checked { file, planned: self, left: self.size() };
         reader.check()?;
@@ -347,8 +373,7 @@ impl Read for Checked<'_> {
 }
 
 /// The part of a pattern before its first part with a wildcard: where a search begins.
-#[must_use]
-pub fn literal_prefix(pattern: &str) -> &str {
+fn literal_prefix(pattern: &str) -> &str {
     match pattern.find(['*', '?', '[', '{']) {
         None => pattern,
         Some(wild) => {
@@ -359,8 +384,8 @@ pub fn literal_prefix(pattern: &str) -> &str {
 
 /// The last part of a path.
 #[must_use]
-pub fn file_name(path: &str) -> Option<&OsStr> {
-    match Path::new(path).components().next_back() {
+pub fn file_name(path: &Path) -> Option<&OsStr> {
+    match path.components().next_back() {
         Some(Component::Normal(name)) => Some(name),
         _ => None,
     }

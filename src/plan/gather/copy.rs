@@ -20,8 +20,8 @@ impl Gathering<'_, '_> {
         match self.work.context.root.find(&from) {
             Ok((folder, Found::Folder)) => self.copy_folder(copy, &folder, &from),
             Ok((_, Found::File(file))) => {
-                let name = disk::file_name(&from).map(|name| name.as_bytes().to_vec()).unwrap_or_default();
-                self.copy_file(copy, file, &name)
+                let name = disk::file_name(Path::new(&from)).map(OsStrExt::as_bytes).unwrap_or_default();
+                self.copy_file(copy, file, name)
             }
             // `find` follows symlinks.
             Ok((_, Found::Symlink(_))) => Ok(()),
@@ -30,30 +30,37 @@ impl Gathering<'_, '_> {
         }
     }
 
+    /// What a pattern matches lands in `to`: files and symlinks by their names, folders by their content.
     fn copy_pattern(&mut self, copy: &Copy, text: &str) -> Result<(), Mistakes> {
         let at = copy.from.span;
+        let text = text.strip_prefix("./").unwrap_or(text);
+        if text.contains("**") {
+            return Err(vec![
+                Diagnostic::at(at, "`**` in `from` would lose the folders that files stand in")
+                    .help("name the folder in `from`, and say what of it counts with `include = [\"**/...\"]`"),
+            ]);
+        }
         let glob = filter::pattern(text).map_err(|error| vec![Diagnostic::at(at, error.to_string())])?;
-        let base = disk::literal_prefix(text);
-        let names = match self.work.context.root.glob(&glob.compile_matcher(), base) {
-            Ok(names) => names,
+        let found = match self.work.context.root.glob(text, &glob.compile_matcher()) {
+            Ok(found) => found,
             Err(DiskError::Missing(_)) => Vec::new(),
             Err(error) => return Err(vec![self.unreadable(copy, error)]),
         };
-        if names.is_empty() && !copy.optional {
-            return Err(vec![
-                Diagnostic::at(at, format!("the pattern `{text}` matches nothing"))
-                    .help("`*` does not cross a `/`, `**` does; or set `optional = true`"),
-            ]);
+        if found.is_empty() && !copy.optional {
+            return Err(vec![Diagnostic::at(at, format!("the pattern `{text}` matches nothing")).help(
+                "`*` does not cross a `/`; paths are relative to the recipe's folder; or set `optional = true`",
+            )]);
         }
-        for name in names {
-            match self.work.context.root.find(&name) {
-                Ok((folder, Found::Folder)) => self.copy_folder(copy, &folder, &name)?,
-                Ok((_, Found::File(file))) => {
-                    let name = disk::file_name(&name).map(|name| name.as_bytes().to_vec()).unwrap_or_default();
-                    self.copy_file_into(copy, file, &name)?;
+        for (path, found) in found {
+            let name = disk::file_name(&path).map(OsStrExt::as_bytes).unwrap_or_default();
+            match found {
+                Found::Folder => self.copy_folder(copy, &path, &path.display().to_string())?,
+                Found::File(file) => self.copy_file_into(copy, file, name)?,
+                Found::Symlink(target) => {
+                    let path = self.below(copy, self.place(&copy.to)?.as_ref(), name)?;
+                    let attributes = self.attributes(0o777, copy.owner.as_ref(), None)?;
+                    self.add(path, attributes, Kind::Symlink { target }, Firmness::Stated);
                 }
-                Ok((_, Found::Symlink(_))) => {}
-                Err(error) => return Err(vec![self.unreadable(copy, error)]),
             }
         }
         Ok(())
@@ -144,10 +151,10 @@ impl Gathering<'_, '_> {
         let Some(name) = &copy.ignore_file else { return self.filter(&copy.filter, Ignore::default()) };
         let root = self.work.context.root;
         let text = name.expand(self.work.variables);
-        let inside = folder.join(&text).display().to_string();
+        let inside = folder.join(&text);
         let (bytes, base) = match root.read(&inside) {
             Ok(bytes) => (bytes, Path::new("")),
-            Err(DiskError::Missing(_)) => match root.read(&text) {
+            Err(DiskError::Missing(_)) => match root.read(Path::new(&text)) {
                 Ok(bytes) => (bytes, folder),
                 Err(error) => {
                     let place = folder.display();

@@ -53,6 +53,13 @@ impl ImageName {
         Self { transport: Transport::Layout(path), tag: None, digest: None, text }
     }
 
+    /// As it was typed, but for the digest: what people call the image.
+    #[must_use]
+    pub fn without_digest(&self) -> String {
+        let pinned = self.digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        self.text.strip_suffix(&pinned).unwrap_or(&self.text).to_owned()
+    }
+
     /// Whether some text is a tag.
     #[must_use]
     pub fn is_tag(text: &str) -> bool {
@@ -67,15 +74,12 @@ impl FromStr for ImageName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let local: Option<(fn(PathBuf) -> Transport, &str)> = if let Some(rest) = text.strip_prefix("oci:") {
-            Some((Transport::Layout, rest))
-        } else if let Some(rest) = text.strip_prefix("oci-archive:") {
-            Some((Transport::OciArchive, rest))
-        } else {
-            text.strip_prefix("docker-archive:")
-                .map(|rest| (Transport::DockerArchive as fn(PathBuf) -> Transport, rest))
+        let (transport, rest): (fn(PathBuf) -> Transport, &str) = match text.split_once(':') {
+            Some(("oci", rest)) => (Transport::Layout, rest),
+            Some(("oci-archive", rest)) => (Transport::OciArchive, rest),
+            Some(("docker-archive", rest)) => (Transport::DockerArchive, rest),
+            _ => return registry(text),
         };
-        let Some((transport, rest)) = local else { return registry(text) };
         let (rest, digest) = match rest.rsplit_once('@') {
             Some((rest, digest)) if digest.starts_with("sha256:") => {
                 (rest, Some(digest.parse().map_err(NameError::Digest)?))
@@ -104,6 +108,9 @@ fn registry(text: &str) -> Result<ImageName, NameError> {
     let bare = text.strip_prefix("docker://").unwrap_or(text);
     let reference: oci_spec::distribution::Reference =
         bare.parse().map_err(|_| NameError::Reference(text.to_owned()))?;
+    if let Some(tag) = reference.tag().filter(|tag| !ImageName::is_tag(tag)) {
+        return Err(NameError::Tag(tag.to_owned()));
+    }
     let digest = reference.digest().map(str::parse).transpose().map_err(NameError::Digest)?;
     Ok(ImageName {
         transport: Transport::Registry(format!("{}/{}", reference.registry(), reference.repository())),

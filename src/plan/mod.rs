@@ -59,7 +59,7 @@ pub struct Plan {
 /// The base of an image.
 #[derive(Debug)]
 pub struct Base {
-    /// As the recipe names it.
+    /// As the recipe names it, without its digest.
     pub name: String,
     /// Its manifest's digest, if it has a manifest.
     pub digest: Option<Digest>,
@@ -187,6 +187,6 @@ fn base(
     for layer in &image.layers {
         lower.put_base(layer).map_err(failed)?;
     }
-    let base = Base { name: name.to_string(), digest: image.digest, layers: image.layers };
+    let base = Base { name: name.without_digest(), digest: image.digest, layers: image.layers };
     Ok((Some(base), Some(image.config), lower))
 }

@@ -7,22 +7,26 @@ use super::through::through;
 use crate::recipe::{Diagnostic, Span};
 use crate::source::Content;
 use crate::tree::{Attributes, Conflict, Difference, Entry, EntryPath, Firmness, Kind, LinkId, Origin, Tree};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Symlinks inside a layer may stand below each other; more rounds than this to find where they all stand are a loop.
 const ROUNDS: usize = 40;
 
 /// Settles a layer; mistakes are added to `mistakes`.
-pub fn settle(gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic>) -> Tree<Content> {
+pub fn settle(mut gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic>) -> Tree<Content> {
     let mut settling = Settling {
         work,
         tree: Tree::default(),
         gone: BTreeSet::new(),
         links: BTreeMap::new(),
         folders: BTreeMap::new(),
+        files: 0,
         blocked: BTreeSet::new(),
         mistakes,
     };
+    // What settles a folder comes before those that only pass through it, wherever it stands in the recipe.
+    gathered.entries.sort_by_key(|(_, entry)| Reverse(entry.firmness));
     settling.removals(gathered.removals);
     settling.find_links(&gathered.entries);
     for (path, entry) in gathered.entries {
@@ -41,6 +45,8 @@ struct Settling<'a> {
     links: BTreeMap<EntryPath, Box<[u8]>>,
     /// Where folders lead that were already followed.
     folders: BTreeMap<EntryPath, Option<EntryPath>>,
+    /// How many files were given names by hard links of the recipe.
+    files: u64,
     /// What was said to be no folder, and to whom: all that was to be in it is not said again.
     blocked: BTreeSet<(Origin, EntryPath)>,
     mistakes: &'a mut Vec<Diagnostic>,
@@ -296,11 +302,11 @@ impl Settling<'_> {
     fn hard_link(&mut self, path: &EntryPath, target: &EntryPath, origin: Origin) -> bool {
         // A place that leads nowhere was reported.
         let Some(target) = self.place(target, None, origin) else { return true };
-        let number = self.tree.len() as u64;
         let Some(entry) = self.tree.get_mut(&target) else { return false };
         let Kind::File { link, .. } = &mut entry.kind else { return false };
-        // Above the numbers that archives use.
-        link.get_or_insert(LinkId(u64::MAX - number));
+        // From above, where no number of an archive is; each number once, or two files would become one.
+        link.get_or_insert(LinkId(u64::MAX - self.files));
+        self.files += 1;
         let entry = Entry { origin, ..entry.clone() };
         self.entry(path.clone(), entry);
         true

@@ -14,6 +14,8 @@ const ANNOTATIONS: &str = "annotations also stand on the index, which is one for
 /// Reads the root table. Gives `None` only if the context has a mistake.
 pub(super) fn recipe(root: Node, cx: &mut Context<'_>) -> Option<Recipe<Source>> {
     let mut table = Table::open(root, "the recipe", cx)?;
+    // For editors, which find the schema by it.
+    table.optional("$schema", cx, read::string);
     let edition = table.optional("edition", cx, edition);
     let line = cx.assignment("edition", "\"2026\"");
     let place = if cx.syntax == Syntax::Toml { " as its first line" } else { "" };

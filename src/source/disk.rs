@@ -72,6 +72,9 @@ pub enum Found {
     Symlink(Box<[u8]>),
 }
 
+/// Something in a folder, and its path below that folder.
+pub type FoundBelow = (Box<[u8]>, Found);
+
 /// A file as it was when the layer was planned.
 #[derive(Debug, Clone)]
 pub struct HostFile {
@@ -149,7 +152,7 @@ impl Root {
     ///
     /// # Errors
     /// The first thing that cannot be read or copied.
-    pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<(Box<[u8]>, Found)>, DiskError> {
+    pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, DiskError> {
         let top = self.0.join(folder);
         let mut found = Vec::new();
         let mut walk = walkdir::WalkDir::new(&top).min_depth(1).follow_links(false).into_iter();

@@ -25,7 +25,8 @@ pub struct Attributes {
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// The identity of a file that stands at several paths: all paths with one id are hard links of each other.
+/// The identity of a file that stands at several paths: all paths with one id are hard links of each other (see
+/// [`Tree::file`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
@@ -117,6 +118,8 @@ pub struct Tree<C> {
     entries: BTreeMap<EntryPath, Entry<C>>,
     /// By their place in the order.
     whiteouts: BTreeMap<Box<[u8]>, EntryPath>,
+    /// Files that turned out to be another one: each id leads to a smaller one.
+    same: BTreeMap<LinkId, LinkId>,
 }
 
 /// One step of [`Tree::iter`].
@@ -130,7 +133,7 @@ pub enum Item<'a, C> {
 
 impl<C> Default for Tree<C> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), whiteouts: BTreeMap::new() }
+        Self { entries: BTreeMap::new(), whiteouts: BTreeMap::new(), same: BTreeMap::new() }
     }
 }
 
@@ -159,12 +162,16 @@ impl<C: PartialEq> Tree<C> {
             None => {
                 // Two archives that both bring a folder rarely agree on its time; the later one counts, in any order.
                 old.attributes.mtime = old.attributes.mtime.max(entry.attributes.mtime);
-                if let (Kind::File { link: link @ None, .. }, Kind::File { link: new, .. }) =
-                    (&mut old.kind, &entry.kind)
-                {
-                    *link = *new;
-                }
                 old.origin = old.origin.min(entry.origin);
+                let (Kind::File { link, .. }, Kind::File { link: Some(new), .. }) = (&mut old.kind, &entry.kind) else {
+                    return Ok(());
+                };
+                // Both files stand at this path, so they are one, and so are all other paths of both.
+                let old = *link.get_or_insert(*new);
+                let (old, new) = (self.file(old), self.file(*new));
+                if old != new {
+                    self.same.insert(old.max(new), old.min(new));
+                }
                 Ok(())
             }
             Some(difference) => Err(Conflict { origins: [old.origin, entry.origin], difference }),
@@ -182,6 +189,15 @@ impl<C> Tree<C> {
     #[must_use]
     pub fn get(&self, path: &EntryPath) -> Option<&Entry<C>> {
         self.entries.get(path)
+    }
+
+    /// The id that a file and all its hard links share in the end. Ids of files that met at one path differ at first.
+    #[must_use]
+    pub fn file(&self, mut id: LinkId) -> LinkId {
+        while let Some(same) = self.same.get(&id) {
+            id = *same;
+        }
+        id
     }
 
     /// What stands at a path, to be changed.
@@ -283,6 +299,25 @@ mod tests {
                 tree.insert(path("a"), folder(mode, firmness, 0)).unwrap();
             }
             assert_eq!(tree.get(&path("a")).unwrap().attributes.mode, 0o700);
+        }
+    }
+
+    #[test]
+    fn files_that_meet_at_a_path_are_one_in_any_order() {
+        let linked = |id| Entry { kind: Kind::File { content: 1, size: 1, link: Some(LinkId(id)) }, ..file(1) };
+        let mut asked = [("x", linked(1)), ("y", linked(1)), ("y", linked(2)), ("z", linked(2)), ("o", linked(3))];
+        for _ in 0..asked.len() {
+            asked.rotate_left(1);
+            let mut tree = Tree::default();
+            for (name, entry) in &asked {
+                tree.insert(path(name), entry.clone()).unwrap();
+            }
+            let id = |name| match tree.get(&path(name)).unwrap().kind {
+                Kind::File { link: Some(id), .. } => tree.file(id),
+                _ => panic!("{name} is no file with an id"),
+            };
+            assert_eq!([id("x"), id("y"), id("z")], [LinkId(1); 3]);
+            assert_eq!(id("o"), LinkId(3));
         }
     }
 

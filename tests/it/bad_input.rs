@@ -853,7 +853,7 @@ fn what_cannot_be_read() {
         assert!(run.stderr.contains(said) && run.stderr.contains("rebake.toml:6:8\n"), "{line} {}", run.stderr);
         assert_eq!(differences(&before, &sandbox.snapshot()), Vec::<&PathBuf>::new(), "{line}");
     }
-    fs::set_permissions(sandbox.path("rebake.toml"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(sandbox.path("rebake.toml"), fs::Permissions::from_mode(0o000)).unwrap();
     let run = Run::from(sandbox.wrapped(&nobody, &["build", "rebake.toml"]).output().unwrap());
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("cannot read rebake.toml: Permission denied"), "{}", run.stderr);

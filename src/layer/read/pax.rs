@@ -19,7 +19,7 @@ impl Records {
         let mut records = Self::default();
         let mut piece_offset = None;
         while !bytes.is_empty() {
-            let (key, value, rest) = record(bytes)?;
+            let (Record { key, value }, rest) = record(bytes)?;
             bytes = rest;
             match key {
                 b"GNU.sparse.offset" => {
@@ -105,8 +105,13 @@ impl<'a> Overrides<'a> {
     }
 }
 
-/// Key, value, and what follows the record.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), PaxFault> {
+struct Record<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+/// The first record, and what follows it.
+fn record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), PaxFault> {
     let space = bytes.iter().position(|&b| b == b' ').ok_or(PaxFault::Length)?;
     let (digits, _) = bytes.split_at_checked(space).ok_or(PaxFault::Length)?;
     let length = unsigned(digits).and_then(|n| usize::try_from(n).ok()).ok_or(PaxFault::Length)?;
@@ -115,7 +120,7 @@ fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), PaxFault> {
     let body = body.strip_suffix(b"\n").ok_or(PaxFault::Newline)?;
     let equals = body.iter().position(|&b| b == b'=').filter(|&at| at > 0).ok_or(PaxFault::Key)?;
     let (key, value) = body.split_at_checked(equals).ok_or(PaxFault::Key)?;
-    Ok((key, value.strip_prefix(b"=").unwrap_or_default(), rest))
+    Ok((Record { key, value: value.strip_prefix(b"=").unwrap_or_default() }, rest))
 }
 
 /// Decimal digits and nothing else.
@@ -162,7 +167,7 @@ mod tests {
             (b"x path=x\n", PaxFault::Length),
             (b" 9 path=x\n", PaxFault::Length),
             (b"99999999999999999999999 a=b\n", PaxFault::Length),
-            (b"10 path=x\n", PaxFault::Bounds),
+            (b"11 path=x\n", PaxFault::Bounds),
             (b"0 path=x\n", PaxFault::Bounds),
             (b"2 path=x\n", PaxFault::Newline),
             (b"8 path=x\n", PaxFault::Newline),
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn an_empty_value_undoes() {
-        let mut global = Records::parse(b"11 path=abc\n20 SCHILY.xattr.a=1\n").unwrap();
+        let mut global = Records::parse(b"12 path=abc\n20 SCHILY.xattr.a=1\n").unwrap();
         let own = Records::parse(b"8 path=\n19 SCHILY.xattr.a=\n19 SCHILY.xattr.b=\n").unwrap();
         let overrides = Overrides { own: &own, global: &global };
         assert_eq!(overrides.get(b"path"), None);

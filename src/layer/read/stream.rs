@@ -12,6 +12,7 @@ pub(super) struct Stream<R> {
 }
 
 /// What stands where a block should.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Block {
     Full(Header),
     /// The stream ends within it.

@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(bytes.len(), 512);
         let text = String::from_utf8(bytes.iter().map(|&b| if b == 0 { b'.' } else { b }).collect()).unwrap();
         assert_eq!(&text[..8], "etc/motd");
-        assert_eq!(&text[100..157], "0000644.0017620.0017620.00000000005.02263561400.010660. 0");
+        assert_eq!(&text[100..157], "0000644.0017620.0017620.00000000005.02263523000.010730. 0");
         assert_eq!(&text[257..345], format!("ustar.00{}0000000.0000000.", ".".repeat(64)));
     }
 

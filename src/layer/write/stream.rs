@@ -7,10 +7,12 @@ use std::io::{self, Read};
 
 /// The mode of a whiteout's empty file. Edition 2026.
 const WHITEOUT_MODE: u32 = 0o644;
+/// The largest major or minor number: seven octal digits.
+const DEVICE: u32 = 0o7_777_777;
 /// Two zero blocks end the stream.
 const END: usize = 2 * BLOCK;
 
-/// Writes the tar of `tree`, block by block as [`cut`](super::cut) says; whiteouts carry `mtime` (seconds).
+/// Writes the tar of `tree`, cut into blocks as ARCHITECTURE.md says; whiteouts carry `mtime` (seconds).
 ///
 /// # Errors
 /// [`WriteError::Content`], or what `block` returns.
@@ -36,7 +38,7 @@ pub fn tar<C: Content>(
                 };
                 blocks.entry(path, &head.encode(), 0)?;
             }
-            Item::Entry(path, entry) => blocks.tree_entry(path, entry, &mut first_paths)?,
+            Item::Entry(path, entry) => blocks.tree_entry(tree, path, entry, &mut first_paths)?,
         }
     }
     blocks.block.resize(blocks.block.len() + END, 0);
@@ -57,6 +59,7 @@ struct Blocks<'a> {
 impl Blocks<'_> {
     fn tree_entry<'a, C: Content>(
         &mut self,
+        tree: &Tree<C>,
         path: &'a EntryPath,
         entry: &Entry<C>,
         first_paths: &mut BTreeMap<LinkId, &'a EntryPath>,
@@ -71,7 +74,7 @@ impl Blocks<'_> {
             }
             // The first path in order carries the content.
             Kind::File { content: bytes, size: bytes_size, link: id } => {
-                match id.map(|id| *first_paths.entry(id).or_insert(path)).filter(|first| *first != path) {
+                match id.map(|id| *first_paths.entry(tree.file(id)).or_insert(path)).filter(|first| *first != path) {
                     Some(first) => {
                         link = first.as_bytes();
                         Type::HardLink
@@ -96,10 +99,15 @@ impl Blocks<'_> {
             }
             Kind::Fifo => Type::Fifo,
         };
+        let failed = |source| WriteError::Content { path: path.clone(), origin: entry.origin, source };
+        // Neither ustar nor PAX can say a larger one, and no system that runs containers has one.
+        if device.0.max(device.1) > DEVICE {
+            let why = format!("the device number {},{} is too large for a layer", device.0, device.1);
+            return Err(failed(io::Error::other(why)));
+        }
         let head = Header { kind, name: &name, attributes: &entry.attributes, size, link, device }.encode();
         self.entry(path, &head, size)?;
         if let Some(content) = content {
-            let failed = |source| WriteError::Content { path: path.clone(), origin: entry.origin, source };
             let mut reader = content.open().map_err(failed)?;
             self.data(&mut reader, head.len() as u64, size, failed)?;
         }
@@ -137,7 +145,8 @@ impl Blocks<'_> {
             }
             at += step;
         }
-        if reader.read(&mut [0]).map_err(&failed)? != 0 {
+        let mut more = Vec::new();
+        if reader.take(1).read_to_end(&mut more).map_err(&failed)? != 0 {
             return Err(failed(changed()));
         }
         self.block.resize(self.block.len().next_multiple_of(BLOCK), 0);

@@ -6,6 +6,7 @@ use crate::source::Content;
 use crate::source::disk::{self, DiskError, Found, HostFile};
 use crate::source::filter::{self, Filter, Ignore};
 use crate::tree::{EntryPath, Firmness, Kind};
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -116,16 +117,23 @@ impl Gathering<'_, '_> {
         if let Some(to) = &to {
             self.add(to.clone(), dirs.clone(), Kind::Directory, Firmness::Copied);
         }
+        // Every folder on the way to what is copied comes along, also one that no pattern names.
+        let mut folders = BTreeSet::new();
         for (name, found) in found {
             let path = self.below(copy, to.as_ref(), &name)?;
+            let parts = EntryPath::parse(&name).map(|name| name.components().count()).unwrap_or_default();
+            folders.extend(std::iter::successors(path.parent(), EntryPath::parent).take(parts.saturating_sub(1)));
             match found {
-                Found::Folder => self.add(path, dirs.clone(), Kind::Directory, Firmness::Copied),
+                Found::Folder => drop(folders.insert(path)),
                 Found::File(file) => self.add_file(copy, path, file)?,
                 Found::Symlink(target) => {
                     let attributes = crate::tree::Attributes { mode: 0o777, ..dirs.clone() };
                     self.add(path, attributes, Kind::Symlink { target }, Firmness::Stated);
                 }
             }
+        }
+        for folder in folders {
+            self.add(folder, dirs.clone(), Kind::Directory, Firmness::Copied);
         }
         Ok(())
     }

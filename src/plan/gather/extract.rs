@@ -8,6 +8,7 @@ use crate::source::archive::{self, Limits, Member};
 use crate::source::disk::{DiskError, Found};
 use crate::source::filter::Ignore;
 use crate::tree::{EntryPath, Firmness, Kind, LinkId};
+use std::collections::BTreeSet;
 
 impl Gathering<'_, '_> {
     pub(super) fn extract(&mut self, extract: &Extract) -> Result<(), Mistakes> {
@@ -36,9 +37,18 @@ impl Gathering<'_, '_> {
         let owner = extract.owner.as_ref().map(|owner| self.owner(owner)).transpose()?;
         let mtime = extract.mtime.as_ref().map(|mtime| instant(mtime.value, self.work.created));
         let mut filter = self.filter(&extract.filter, Ignore::default())?;
-        for member in archive.members {
-            let Some(name) = stripped(&member.path, extract.strip) else { continue };
-            if !filter.keeps(name.as_bytes()) {
+        let members =
+            archive.members.into_iter().filter_map(|member| Some((stripped(&member.path, extract.strip)?, member)));
+        let members: Vec<(EntryPath, Member)> = members.collect();
+        let kept: Vec<bool> = members.iter().map(|(name, _)| filter.keeps(name.as_bytes())).collect();
+        // A folder on the way to what is extracted comes along as the archive has it.
+        let on_the_way: BTreeSet<EntryPath> = (members.iter().zip(&kept))
+            .filter(|(_, kept)| **kept)
+            .flat_map(|((name, _), _)| std::iter::successors(name.parent(), EntryPath::parent))
+            .collect();
+        for ((name, member), kept) in members.into_iter().zip(kept) {
+            let passed = member.kind == Kind::Directory && on_the_way.contains(&name);
+            if !kept && !passed {
                 continue;
             }
             let path = name.below(to.as_ref()).map_err(|error| {

@@ -50,7 +50,7 @@ fn the_example_says_what_the_contract_says() {
     let tags: Vec<_> = image.tags.iter().map(|tag| tag.expand(&variables)).collect();
     assert_eq!(tags, ["1.4.2", "1.4", "1", "latest"]);
     assert_eq!(image.created.as_ref().map(|c| c.value), Some(Created::Instant(1_795_132_800)));
-    assert_eq!(image.defaults.compression, Some(Compression::Gzip));
+    assert_eq!(image.defaults.compression, Some(crate::oci::Compression::Gzip));
     let Input::Url { url, sha256, .. } = &recipe.inputs["tini"].value else { panic!() };
     assert_eq!(url.expand(&variables), "https://example.com/tini-v0.19.0-arm64");
     assert!(sha256[&Some("arm64".to_owned())].starts_with("0795"));

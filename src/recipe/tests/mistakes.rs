@@ -409,5 +409,5 @@ fn layers() {
     ]);
     let recipe = good(&minimal("[[layer]]\n[[layer]]\nname = 'b'\ncompression = 'none'\nowner = 'a'\n"));
     assert_eq!(recipe.layers.len(), 2);
-    assert_eq!(recipe.layers[1].defaults.compression, Some(Compression::None));
+    assert_eq!(recipe.layers[1].defaults.compression, Some(crate::oci::Compression::None));
 }

@@ -56,19 +56,15 @@ impl<'a> Members<'a> {
     ///
     /// What stands below something that is no folder is left to the tree to refuse.
     pub(super) fn add(&mut self, path: EntryPath, attributes: Attributes, kind: Kind<Slice>) {
-        if let Some(&place) = self.places.get(&path) {
-            let old = self.list.get_mut(place);
-            match old {
-                Some(Some(old)) if old.kind_is_folder() && matches!(kind, Kind::Directory) => {
-                    old.attributes = attributes;
-                    return;
-                }
-                Some(old) => {
-                    if old.take().is_some_and(|old| old.kind_is_folder()) {
-                        self.remove_below(&path);
-                    }
-                }
-                None => {}
+        let old = self.places.get(&path).and_then(|&place| self.list.get_mut(place));
+        if let Some(old) = old {
+            if let Some(old) = old.as_mut().filter(|old| old.is_folder() && matches!(kind, Kind::Directory)) {
+                old.attributes = attributes;
+                return;
+            }
+            let was_folder = old.take().is_some_and(|old| old.is_folder());
+            if was_folder {
+                self.remove_below(&path);
             }
         }
         self.places.insert(path.clone(), self.list.len());
@@ -131,7 +127,7 @@ impl<'a> Members<'a> {
 }
 
 impl Member {
-    fn kind_is_folder(&self) -> bool {
+    fn is_folder(&self) -> bool {
         matches!(self.kind, Kind::Directory)
     }
 

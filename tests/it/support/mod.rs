@@ -1,0 +1,24 @@
+//! What the tests share: a folder to work in, programs run with a limit, daemons that do not outlive their test, and the
+//! real clients an image must survive.
+//!
+//! Nothing here calls the library: the tests see rebake as its users do, as a program.
+
+pub mod clients;
+mod daemon;
+mod image;
+mod need;
+mod process;
+mod sample;
+mod work;
+
+pub use daemon::{Daemon, contained, free_port};
+pub use image::Image;
+pub use need::needs;
+pub use process::{Output, attempt, attempt_within, run, tool};
+pub use sample::{Sample, sha256};
+pub use work::Work;
+
+/// The program under test, in no particular folder and with the environment of the test.
+pub fn rebake() -> std::process::Command {
+    std::process::Command::new(env!("CARGO_BIN_EXE_rebake"))
+}

@@ -4,9 +4,8 @@
 //! Each variation has a positive control: the same instrument shows that it took place, and fails the test if not.
 
 mod disk;
-pub mod host;
 pub mod machine;
 mod output;
 mod process;
-pub mod source;
+mod source;
 mod words;

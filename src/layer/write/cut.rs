@@ -3,33 +3,35 @@
 //! The places depend on the entries alone, each judged by itself, so that adding, growing or removing a file moves only
 //! the cuts beside it. An *entry* is its headers, its data and its padding; it is `length` bytes long.
 //!
-//! - Inside an entry: a cut at every multiple of [`STEP`] bytes from its start.
-//! - Before an entry: a cut if the block so far has [`LEAST`] bytes and either [`MOST`] bytes or the entry is *drawn*.
-//! - An entry is drawn if `h * STEP < length * 2^32`, where `h` is the first four bytes, big-endian, of the SHA-256 of its
+//! - `step` is the usual size of a block: 2 MiB for zstd, whose frames know nothing of each other, else 512 KiB.
+//! - Inside an entry: a cut at every multiple of `step` bytes from its start.
+//! - Before an entry: a cut if the block so far has `step / 4` bytes, and has `2 * step` bytes or the entry is *drawn*.
+//! - An entry is drawn if `h * step < length * 2^32`, where `h` is the first four bytes, big-endian, of the SHA-256 of its
 //!   path: by chance as large as its share of a block, and certainly if it fills one.
 
-use crate::oci::Digest;
+use crate::oci::{Compression, Digest};
 use crate::tree::EntryPath;
 
 /// The usual size of a block, in bytes.
-pub const STEP: u64 = 512 * 1024;
-/// No block is ended before an entry if it is smaller than this.
-pub const LEAST: u64 = STEP / 4;
-/// A block is ended before an entry if it is at least this large.
-pub const MOST: u64 = STEP * 2;
+#[must_use]
+pub fn step(compression: Compression) -> u64 {
+    match compression {
+        Compression::Gzip | Compression::None => 512 * 1024,
+        Compression::Zstd => 2 * 1024 * 1024,
+    }
+}
 
 /// Whether the entry at `path` asks for a cut before it.
-#[must_use]
-pub fn drawn(path: &EntryPath, length: u64) -> bool {
+fn drawn(step: u64, path: &EntryPath, length: u64) -> bool {
     let [a, b, c, d, ..] = Digest::of(path.as_bytes()).bytes();
     let h = u32::from_be_bytes([a, b, c, d]);
-    u128::from(h) * u128::from(STEP) < u128::from(length) << 32
+    u128::from(h) * u128::from(step) < u128::from(length) << 32
 }
 
 /// Whether the block is ended before an entry.
 #[must_use]
-pub fn before(block: u64, path: &EntryPath, length: u64) -> bool {
-    block >= MOST || (block >= LEAST && drawn(path, length))
+pub fn before(step: u64, block: u64, path: &EntryPath, length: u64) -> bool {
+    block >= 2 * step || (block >= step / 4 && drawn(step, path, length))
 }
 
 #[cfg(test)]
@@ -41,7 +43,7 @@ mod tests {
         let mut block = 0;
         let mut cuts = Vec::new();
         for (path, length) in entries {
-            if before(block, path, *length) {
+            if before(step(Compression::Gzip), block, path, *length) {
                 cuts.push(path.clone());
                 block = 0;
             }

@@ -3,7 +3,7 @@
 //! All queues are bounded, so memory depends on the number of workers and not on the size of the layer. Blocks are put
 //! together in their order, so the bytes depend on neither the number of workers nor their speed.
 
-use super::{Content, WriteError, encode, encode::Encoder, stream};
+use super::{Content, WriteError, cut, encode, encode::Encoder, stream};
 use crate::oci::{Blob, Compression, Digest, Sha256, Sink};
 use crate::tree::Tree;
 use std::io;
@@ -72,7 +72,7 @@ pub fn write<C: Content>(
         let writer = scope.spawn(move || store(blob, &write_queue, compression));
 
         let mut dictionary = Arc::new(Vec::new());
-        let read = stream::tar(tree, mtime, &mut |block| {
+        let read = stream::blocks(tree, mtime, cut::step(compression), &mut |block| {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(WriteError::Interrupted);
             }

@@ -1,6 +1,7 @@
 //! A tree as the blocks of its tar stream. Edition 2026 decides every byte of it.
 
 use super::{Content, Header, Type, WriteError, cut, header::BLOCK};
+use crate::oci::Compression;
 use crate::tree::{Attributes, Entry, EntryPath, Item, Kind, LinkId, Tree};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,16 +13,20 @@ const DEVICE: u32 = 0o7_777_777;
 /// Two zero blocks end the stream.
 const END: usize = 2 * BLOCK;
 
-/// Writes the tar of `tree`, cut into blocks as ARCHITECTURE.md says; whiteouts carry `mtime` (seconds).
+/// Writes the tar of `tree`, piece by piece; whiteouts carry `mtime` (seconds).
 ///
 /// # Errors
-/// [`WriteError::Content`], or what `block` returns.
-pub fn tar<C: Content>(
-    tree: &Tree<C>,
-    mtime: i64,
-    block: &mut dyn FnMut(Vec<u8>) -> Result<(), WriteError>,
-) -> Result<(), WriteError> {
-    let mut blocks = Blocks { block: Vec::new(), emit: block };
+/// [`WriteError::Content`], or what `emit` returns.
+pub fn tar<C: Content>(tree: &Tree<C>, mtime: i64, emit: &mut Emit) -> Result<(), WriteError> {
+    blocks(tree, mtime, cut::step(Compression::None), emit)
+}
+
+/// What takes the blocks.
+pub type Emit<'a> = dyn FnMut(Vec<u8>) -> Result<(), WriteError> + 'a;
+
+/// Writes the tar of `tree`, cut into blocks of about `step` bytes as [`cut`] says.
+pub(super) fn blocks<C: Content>(tree: &Tree<C>, mtime: i64, step: u64, emit: &mut Emit) -> Result<(), WriteError> {
+    let mut blocks = Blocks { block: Vec::new(), step, emit };
     let mut first_paths: BTreeMap<LinkId, &EntryPath> = BTreeMap::new();
     for item in tree.iter() {
         match item {
@@ -51,12 +56,13 @@ fn whiteout_name(path: &EntryPath) -> Vec<u8> {
     [parent, b".wh.", path.file_name()].concat()
 }
 
-struct Blocks<'a> {
+struct Blocks<'a, 'b> {
     block: Vec<u8>,
-    emit: &'a mut dyn FnMut(Vec<u8>) -> Result<(), WriteError>,
+    step: u64,
+    emit: &'a mut Emit<'b>,
 }
 
-impl Blocks<'_> {
+impl Blocks<'_, '_> {
     fn tree_entry<'a, C: Content>(
         &mut self,
         tree: &Tree<C>,
@@ -117,7 +123,7 @@ impl Blocks<'_> {
     /// Begins an entry: a cut before it perhaps, then its headers.
     fn entry(&mut self, path: &EntryPath, head: &[u8], size: u64) -> Result<(), WriteError> {
         let length = head.len() as u64 + size.next_multiple_of(BLOCK as u64);
-        if cut::before(self.block.len() as u64, path, length) {
+        if cut::before(self.step, self.block.len() as u64, path, length) {
             self.flush()?;
         }
         self.block.extend_from_slice(head);
@@ -134,10 +140,10 @@ impl Blocks<'_> {
     ) -> Result<(), WriteError> {
         let end = at + size;
         while at < end {
-            if at.is_multiple_of(cut::STEP) {
+            if at.is_multiple_of(self.step) {
                 self.flush()?;
             }
-            let step = (end - at).min(cut::STEP - at % cut::STEP);
+            let step = (end - at).min(self.step - at % self.step);
             let before = self.block.len();
             (&mut *reader).take(step).read_to_end(&mut self.block).map_err(&failed)?;
             if (self.block.len() - before) as u64 != step {
@@ -154,7 +160,7 @@ impl Blocks<'_> {
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {
-        let next = Vec::with_capacity(self.block.len().min(cut::MOST as usize));
+        let next = Vec::with_capacity(self.block.len());
         (self.emit)(std::mem::replace(&mut self.block, next))
     }
 }

@@ -109,14 +109,14 @@ fn hard_links_share_what_they_pointed_at() {
 #[test]
 fn hostile_members_are_refused() {
     for (entry, message) in [
-        ("/etc/passwd=x", "a.tar: member `/etc/passwd`: has an absolute path"),
-        ("a/../../b=x", "a.tar: member `a/../../b`: its path contains `..`"),
-        ("a/.wh.b=x", "a.tar: member `a/.wh.b`: its path contains a name that starts with `.wh.`"),
-        ("b>missing", "a.tar: member `b`: is a hard link to `missing`, which no member before it is"),
-        ("b>/etc/passwd", "a.tar: member `b`: is a hard link to `/etc/passwd`, which is no path inside the archive"),
-        ("b>../x", "a.tar: member `b`: is a hard link to `../x`, which is no path inside the archive"),
-        ("b>d", "a.tar: member `b`: is a hard link to the folder `d`"),
-        ("b~", "a.tar: member `b`: is a symbolic link with a target that no file system takes"),
+        ("/etc/passwd=x", "a.tar: its member `/etc/passwd` has an absolute path"),
+        ("a/../../b=x", "a.tar: its member `a/../../b`: its path contains `..`"),
+        ("a/.wh.b=x", "a.tar: its member `a/.wh.b`: its path contains a name that starts with `.wh.`"),
+        ("b>missing", "a.tar: its member `b` is a hard link to `missing`, which no member before it is"),
+        ("b>/etc/passwd", "a.tar: its member `b` is a hard link to `/etc/passwd`, which is no path inside the archive"),
+        ("b>../x", "a.tar: its member `b` is a hard link to `../x`, which is no path inside the archive"),
+        ("b>d", "a.tar: its member `b` is a hard link to the folder `d`"),
+        ("b~", "a.tar: its member `b` is a symbolic link with a target that no file system takes"),
     ] {
         let error = open_bytes(&tar(&["d/", entry])).unwrap_err();
         assert!(error.starts_with(message), "{error}");
@@ -126,14 +126,14 @@ fn hostile_members_are_refused() {
 #[test]
 fn what_is_no_archive() {
     for bytes in [&b"text"[..], &b"text\n".repeat(1000), &gzip(b"text"), &[0; 100], &gzip(&[0; 511]), b"PK"] {
-        assert_eq!(open_bytes(bytes).unwrap_err(), "a.tar: is no tar or zip archive");
+        assert_eq!(open_bytes(bytes).unwrap_err(), "a.tar: it is no tar or zip archive");
     }
     for bytes in [&b""[..], &[0; 512], &[0; 10240], &gzip(b""), &gzip(&[0; 1024])] {
         assert!(open_bytes(bytes).unwrap().members.is_empty());
     }
     assert!(open_bytes(b"PK\x03\x04 and no more").unwrap_err().starts_with("a.tar: invalid Zip archive"));
     let error = open(Path::new("/"), Path::new("/"), &Limits::default(), &AtomicBool::new(false)).unwrap_err();
-    assert_eq!(error.to_string(), "/: is no regular file");
+    assert_eq!(error.to_string(), "/: it is no regular file");
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn truncated_and_corrupt_archives_say_where() {
     let bytes = tar(&["a=1", "b=22"]);
     let error = open_bytes(&bytes[..1537]).unwrap_err();
     let why = "the archive is truncated: 1 of 2 bytes of the data of `b`";
-    assert_eq!(error, format!("a.tar: member `b`: cannot be read on from here: {why}"));
+    assert_eq!(error, format!("a.tar: its member `b` is the last one that can be read: {why}"));
     let error = open_bytes(&gzip(&bytes[..1537])).unwrap_err();
-    assert_eq!(error, format!("a.tar: member `b`: {why}"));
+    assert_eq!(error, format!("a.tar: its member `b`: {why}"));
 
     let whole = gzip(&bytes);
     let error = open_bytes(&whole[..whole.len() - 1]).unwrap_err();
-    assert_eq!(error, "a.tar: member `b`: cannot be read on from here: the gzip stream is truncated");
+    assert_eq!(error, "a.tar: its member `b` is the last one that can be read: the gzip stream is truncated");
     let error = open_bytes(&[&whole[..], b"more"].concat()).unwrap_err();
     assert!(error.contains("the gzip stream is corrupt"), "{error}");
 }
@@ -156,11 +156,11 @@ fn truncated_and_corrupt_archives_say_where() {
 fn limits() {
     let bytes = tar(&["a=1", "b=22"]);
     let limits = Limits { members: 1, ..Limits::default() };
-    assert!(open_with(&bytes, &limits).unwrap_err().contains("member `b`: has more than 1 members"));
+    assert!(open_with(&bytes, &limits).unwrap_err().contains("member `b` has more than 1 members"));
     let limits = Limits { names: 1, ..Limits::default() };
     assert!(open_with(&bytes, &limits).unwrap_err().contains("has more than 1 bytes of names"));
     let limits = Limits { bytes: 2, ..Limits::default() };
-    assert!(open_with(&gzip(&bytes), &limits).unwrap_err().contains("member `b`: has more than 2 bytes of content"));
+    assert!(open_with(&gzip(&bytes), &limits).unwrap_err().contains("member `b` has more than 2 bytes of content"));
     open_with(&bytes, &limits).unwrap();
 }
 

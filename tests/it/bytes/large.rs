@@ -1,7 +1,7 @@
 //! Layers that are large: past what ustar can say, and past what may be in memory. With the optimised program.
 
-use crate::reproduce::host;
 use crate::reproduce::machine::release;
+use crate::support::needs;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -72,7 +72,7 @@ fn nine_gibibytes() {
     assert_eq!(head[156], b'x');
     assert!(head[512..].starts_with(b"19 size=9663676416\n\0"), "{}", head[512..600].escape_ascii());
     assert_eq!(head[1024 + 124..1024 + 136], *b"00000000000\0", "ustar cannot say it");
-    if host::have("tar", "tar") {
+    if needs(&["tar"]) {
         let output = Command::new("tar").args(["--list", "--verbose", "--file"]).arg(&blob).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(" 9663676416 1980-01-01 "), "{text}");

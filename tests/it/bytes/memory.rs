@@ -39,7 +39,9 @@ impl Read for Slow<'_> {
 
 /// Keeps what is committed.
 #[derive(Default)]
-struct Memory(Arc<Mutex<Vec<(Digest, Vec<u8>)>>>);
+struct Memory(Blobs);
+
+type Blobs = Arc<Mutex<Vec<(Digest, Vec<u8>)>>>;
 
 impl Sink for Memory {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
@@ -49,7 +51,7 @@ impl Sink for Memory {
 
 struct MemoryBlob {
     bytes: Vec<u8>,
-    blobs: Arc<Mutex<Vec<(Digest, Vec<u8>)>>>,
+    blobs: Blobs,
 }
 
 impl Write for MemoryBlob {

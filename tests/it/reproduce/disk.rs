@@ -1,7 +1,7 @@
 //! Variations of the source tree on disk: of a file only its content and its owner's executable bit count.
 
-use super::host;
 use super::source::{Node, Twin, differs, expected, hold, nodes, output, tarred, wrapped};
+use crate::support::needs;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +21,7 @@ const PAX: &[&str] = &[
 /// Varies one of two twins: tar sees it, rebake does not.
 #[track_caller]
 fn unseen(options: &[&str], vary: impl FnOnce(&Twin)) {
-    if !host::have("tar", "tar") {
+    if !needs(&["tar"]) {
         return;
     }
     let (plain, varied) = (Twin::new(), Twin::new());
@@ -83,7 +83,7 @@ fn mtime() {
 
 #[test]
 fn owner_and_group() {
-    if host::root() {
+    if needs(&["root"]) {
         unseen(GNU, |twin| {
             for (path, id) in all(twin).iter().zip(1000..) {
                 std::os::unix::fs::lchown(path, Some(id), Some(id + 7)).unwrap();
@@ -125,7 +125,7 @@ fn hard_link_or_copy() {
 
 #[test]
 fn extended_attributes() {
-    if !host::have("setfattr", "attr") {
+    if !needs(&["setfattr"]) {
         return;
     }
     unseen(PAX, |twin| {
@@ -137,7 +137,7 @@ fn extended_attributes() {
         for path in [&b"data"[..], b"data/big", b"data/run", b"data/names/latin-\xe9\xff", b"site/css/a.css"] {
             set("user.rebake", "left by a host", &twin.at(path));
         }
-        if host::root() {
+        if needs(&["root"]) {
             set("security.capability", "0x0100000200040000000000000000000000000000", &twin.at(b"data/run"));
             set("trusted.overlay.opaque", "y", &twin.at(b"data/hollow"));
         }
@@ -183,7 +183,7 @@ impl Drop for Mount<'_> {
 
 #[test]
 fn order_of_folders() {
-    if !host::have("disorderfs", "disorderfs") || !host::have("fusermount", "fuse") || !host::fuse() {
+    if !needs(&["disorderfs", "fusermount", "root"]) {
         return;
     }
     #[allow(clippy::disallowed_methods, reason = "its order is what is looked at")]
@@ -236,7 +236,8 @@ fn another_folder_of_another_name() {
 /// The test can fail: what does count changes the image.
 #[test]
 fn what_counts_is_seen() {
-    let vary: [(&str, fn(&Twin)); 6] = [
+    type Vary = fn(&Twin);
+    let vary: [(&str, Vary); 6] = [
         ("content", |twin| fs::write(twin.at(b"data/twin"), "one of twO").unwrap()),
         ("executable", |twin| {
             fs::set_permissions(twin.at(b"data/twin"), fs::Permissions::from_mode(0o744)).unwrap();

@@ -1,7 +1,7 @@
 //! Variations of the machine code: how rebake was compiled, and the processor that runs it.
 
-use super::host;
 use super::source::{Baked, Twin, differs, hold, noise, output, rebake, text, wrapped};
+use crate::support::needs;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +39,7 @@ fn debug_or_release() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn processor() {
-    if !host::have("qemu-x86_64", "qemu-user") || !host::have("igzip", "isal") {
+    if !needs(&["qemu-x86_64", "igzip"]) {
         return;
     }
     let home = tempfile::tempdir().unwrap();

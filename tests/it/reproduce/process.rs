@@ -1,7 +1,7 @@
 //! Variations of the process: where, when, by whom and with what at hand it runs.
 
-use super::host;
 use super::source::{Twin, destination, differs, expected, hold, output, rebake, wrapped};
+use crate::support::needs;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -99,7 +99,7 @@ fn locale() {
 
 #[test]
 fn user() {
-    if !host::root() || !host::have("setpriv", "util-linux") {
+    if !needs(&["root", "setpriv"]) {
         return;
     }
     let twin = Twin::new();
@@ -110,13 +110,13 @@ fn user() {
     let program = twin.home().join("rebake");
     fs::copy(env!("CARGO_BIN_EXE_rebake"), &program).unwrap();
     let mut command = wrapped(&nobody, program.as_os_str());
-    command.current_dir(twin.home()).args(["build", "source", "-o", "oci:out"]);
+    command.current_dir(twin.home()).env("TMPDIR", twin.home()).args(["build", "source", "-o", "oci:out"]);
     hold(command, &twin.out());
 }
 
 #[test]
 fn wall_clock() {
-    if !host::have("faketime", "faketime") {
+    if !needs(&["faketime"]) {
         return;
     }
     let twin = Twin::new();
@@ -135,7 +135,7 @@ fn wall_clock() {
 #[test]
 fn jobs() {
     let twin = Twin::new();
-    let traced = host::have("strace", "strace");
+    let traced = needs(&["strace"]);
     let mut counts = Vec::new();
     for jobs in ["1", "2", "3", "8"] {
         let trace = twin.home().join("trace");

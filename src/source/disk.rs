@@ -147,7 +147,7 @@ impl Root {
         Ok((relative.to_owned(), found))
     }
 
-    /// Everything below a folder that [`Root::find`] found, each with its path below that folder, in no order. Symlinks
+    /// Everything below a folder that [`Root::find`] found, each with its path below that folder, by its bytes. Symlinks
     /// are not followed.
     ///
     /// # Errors
@@ -179,6 +179,7 @@ impl Root {
             })?;
             found.push((name.into(), self.classify(&relative, &metadata)?));
         }
+        found.sort_by(|(a, _): &(Box<[u8]>, _), (b, _)| a.cmp(b));
         Ok(found)
     }
 

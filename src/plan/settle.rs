@@ -178,7 +178,9 @@ impl Settling<'_> {
                 return;
             }
             Some((Below::Other, _)) if is_folder => {
-                self.blocked.insert((entry.origin, path.clone()));
+                if !self.blocked.insert((entry.origin, path.clone())) {
+                    return;
+                }
                 let span = self.span(entry.origin);
                 self.mistakes.push(
                     Diagnostic::at(

@@ -165,7 +165,7 @@ impl Root {
         Ok((relative.to_owned(), found))
     }
 
-    /// Everything below a folder that [`Root::find`] found, each with its path below that folder, in no order. Symlinks
+    /// Everything below a folder that [`Root::find`] found, each with its path below that folder, by its bytes. Symlinks
     /// are not followed.
     ///
     /// # Errors
@@ -189,6 +189,7 @@ impl Root {
                 found.push((name.into(), self.classify_entry(folder, &entry)?));
             }
         }
+        found.sort_by(|(a, _): &(Box<[u8]>, _), (b, _)| a.cmp(b));
         Ok(found)
     }
 

@@ -453,5 +453,5 @@ fn info_zip() {
 
     run("zip", fixture.path(), "zip", &["-qr", "-P", "secret", "locked.zip", "t/folder/hello"]);
     let error = open(&fixture.path().join("locked.zip")).unwrap_err().to_string();
-    assert!(error.ends_with("locked.zip: member `t/folder/hello`: is encrypted"), "{error}");
+    assert!(error.ends_with("locked.zip: its member `t/folder/hello` is encrypted"), "{error}");
 }

@@ -56,7 +56,7 @@ fn larder() -> Sandbox {
     sandbox.write("outside/rebake.toml", HEAD);
     fs::create_dir(sandbox.path("empty")).unwrap();
     for (link, target) in
-        [("loop", "loop"), ("dangling", "nowhere"), ("passwd", "/etc/passwd"), ("up", "../.."), ("round/a", "b")]
+        [("loop", "loop"), ("dangling", "nowhere"), ("passwd", "/etc/passwd"), ("up", "/"), ("round/a", "b")]
     {
         fs::create_dir_all(sandbox.path(link).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, sandbox.path(link)).unwrap();

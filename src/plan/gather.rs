@@ -5,6 +5,7 @@ mod extract;
 
 use super::lower::{Below, Lower};
 use super::owners;
+use super::through::through;
 use super::{Context, Pinned, instant};
 use crate::recipe::{
     Capabilities, Diagnostic, Filter, From, Layer, Link, Mkdir, Modes, Owner, Recipe, Remove, Span, Spanned, Statement,
@@ -104,7 +105,10 @@ impl Gathering<'_, '_> {
     fn mkdir(&mut self, mkdir: &Mkdir) -> Result<(), Mistakes> {
         let path = self.path(&mkdir.path)?;
         // What the statement does not say stays as the layers below have it.
-        let below = self.work.lower.get(&path).filter(|standing| standing.kind == Below::Directory);
+        let lower = self.work.lower;
+        // A path that leads nowhere is reported when it is settled.
+        let place = through(&path, true, |at| lower.link(at)).ok().flatten();
+        let below = place.and_then(|place| lower.get(&place)).filter(|standing| standing.kind == Below::Directory);
         let below = below.map(|standing| standing.attributes.clone());
         let mode = mkdir.mode.as_ref().map(|mode| mode.value);
         let mode = mode.or(below.as_ref().map(|below| below.mode)).or(self.modes(&Modes::default()).dirs);

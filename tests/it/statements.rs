@@ -164,6 +164,16 @@ fn symlinks_of_the_same_and_of_earlier_layers_are_followed() {
 }
 
 #[test]
+fn a_mkdir_changes_only_what_it_says_also_behind_a_symlink() {
+    let earlier = "[[layer]]\n[[layer.mkdir]]\npath = '/run/app'\nmode = '2770'\nowner = 5\n\
+        [[layer.link]]\npath = '/var/run'\ntarget = '/run'\n[[layer]]\n";
+    let owner = entries(&[], &format!("{earlier}[[layer.mkdir]]\npath = '/var/run/app'\nowner = 6\n"));
+    assert_eq!(owner, ["d 0755 0:0 run/", "d 2770 6:6 run/app/"]);
+    let mode = entries(&[], &format!("{earlier}[[layer.mkdir]]\npath = '/run/app'\nmode = '0700'\n"));
+    assert_eq!(mode, ["d 0755 0:0 run/", "d 0700 5:5 run/app/"]);
+}
+
+#[test]
 fn hard_links_carry_their_content_at_the_first_path() {
     let links = "[[layer]]\n[[layer.link]]\npath = '/a'\ntarget = '/m'\nhard = true\n\
         [[layer.link]]\npath = '/z'\ntarget = '/a'\nhard = true\n[[layer.write]]\nto = '/m'\ntext = 'x'\nmode = '0600'\n";

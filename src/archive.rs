@@ -8,6 +8,7 @@ use crate::layout::{self, OCI_LAYOUT};
 use crate::oci::{Descriptor, json};
 use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -66,7 +67,8 @@ pub fn write(
             let config = format!("{}.json", manifest.config.digest.hex());
             let content = Piece::Blob(blobs.join(manifest.config.digest.hex()));
             add(&config, Kind::File { content, size: manifest.config.size, link: None }, 0o644)?;
-            for layer in &manifest.layers {
+            let mut seen = BTreeSet::new();
+            for layer in manifest.layers.iter().filter(|layer| seen.insert(layer.diff_id)) {
                 let path = blobs.join(layer.descriptor.digest.hex());
                 let size = match layer.tar_size {
                     Some(size) => size,

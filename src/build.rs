@@ -83,8 +83,11 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
     let cannot_read = |error: io::Error| {
         Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
     };
-    let written = std::path::absolute(target.path()).map_err(cannot_read)?.components().collect();
-    let root = Root::new(request.folder, &[written]).map_err(cannot_read)?;
+    let absolute = |path: &Path| -> io::Result<PathBuf> { Ok(std::path::absolute(path)?.components().collect()) };
+    let named = request.destination.map(|_| absolute(target.path())).transpose().map_err(cannot_read)?;
+    let root = absolute(request.output)
+        .and_then(|output| Root::new(request.folder, named.as_deref(), &output))
+        .map_err(cannot_read)?;
 
     let context = Context {
         root: &root,
@@ -117,7 +120,7 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         |source| Failure::Destination { destination: destination.to_string(), source: without_hidden_path(source) };
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
-        Target::Archive(_, path) => refuse_folder(path).and_then(|()| Staging::beside(path)),
+        Target::Archive(_, path) => Staging::begin_file(path),
     };
     let staging = staging.map_err(cannot_write)?;
     let image =
@@ -188,14 +191,6 @@ fn target(destination: &ImageName, platforms: usize) -> Result<Target<'_>, Failu
         Transport::Registry(_) => Err(Failure::Unsupported(format!(
             "{destination}: this version of rebake does not push; build to oci:DIR and copy that with skopeo"
         ))),
-    }
-}
-
-/// An archive replaces a file, and nothing else.
-fn refuse_folder(path: &Path) -> io::Result<()> {
-    match path.is_dir() {
-        true => Err(io::Error::new(io::ErrorKind::IsADirectory, "a folder stands there, and an archive is a file")),
-        false => Ok(()),
     }
 }
 

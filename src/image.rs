@@ -132,7 +132,11 @@ fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -
     });
     annotate(&mut manifest, &annotations(plan));
     let descriptor = document(sink, media_type::MANIFEST, &manifest)?;
-    Ok(Manifest { platform: plan.platform.clone(), descriptor, config, layers })
+    // A base may be more precise than the recipe: the index says what the config says.
+    let mut platform = plan.platform.clone();
+    let variant = plan.config.get("variant").and_then(Value::as_str).filter(|variant| !variant.is_empty());
+    platform.variant = platform.variant.or_else(|| variant.map(str::to_owned));
+    Ok(Manifest { platform, descriptor, config, layers })
 }
 
 /// What a base's manifest added to the descriptor was about that manifest.

@@ -89,6 +89,10 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
                 built.push(image);
             }
             Err(Failure::Recipe(mistakes)) => {
+                // What was built is there, and is said.
+                if !report.json() {
+                    print(report, references(&built).as_bytes());
+                }
                 return report.mistakes(&Source { path: &shown, text }, &mistakes);
             }
             Err(Failure::Interrupted) => {
@@ -100,9 +104,14 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     let result = if report.json() {
         format!("{:#}\n", json!({ "images": built.iter().map(as_json).collect::<Vec<_>>() }))
     } else {
-        built.iter().map(|image| format!("{}\n", reference(image))).collect()
+        references(&built)
     };
     print(report, result.as_bytes())
+}
+
+/// A line an image.
+fn references(built: &[Built]) -> String {
+    built.iter().map(|image| format!("{}\n", reference(image))).collect()
 }
 
 /// `NAME:TAG@DIGEST`, with the first tag.

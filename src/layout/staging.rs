@@ -36,11 +36,17 @@ impl Staging {
         Self::beside(target)
     }
 
-    /// Begins a folder beside `target` without judging what `target` is: an archive is put together in it.
+    /// Begins a folder in which an archive is put together that is to stand at `target`.
     ///
     /// # Errors
-    /// What the disk reports.
-    pub fn beside(target: &Path) -> io::Result<Self> {
+    /// If `target` is something else than a file or nothing; or what the disk reports.
+    pub fn begin_file(target: &Path) -> io::Result<Self> {
+        refuse_other_than_file(target)?;
+        Self::beside(target)
+    }
+
+    /// Begins a folder beside `target`.
+    fn beside(target: &Path) -> io::Result<Self> {
         let target = absolute(target)?;
         let (parent, name) = match (target.parent(), target.file_name()) {
             (Some(parent), Some(name)) => (parent, name),
@@ -90,6 +96,7 @@ impl Staging {
     /// # Errors
     /// What the disk reports; an old file is then untouched.
     pub fn publish_file(self, file: &Path) -> io::Result<()> {
+        refuse_other_than_file(&self.target)?;
         self.put(file)
     }
 
@@ -226,6 +233,18 @@ impl Blob for FileBlob {
     }
 }
 
+/// An archive replaces a regular file, and nothing else.
+fn refuse_other_than_file(target: &Path) -> io::Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(target) else { return Ok(()) };
+    let taken = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, what.to_owned()));
+    match metadata.file_type() {
+        kind if kind.is_file() => Ok(()),
+        kind if kind.is_dir() => taken("a folder stands there, and an archive is a file"),
+        kind if kind.is_symlink() => taken("it is a symlink, which would be replaced; name the file it points at"),
+        _ => taken("a pipe, socket or device stands there, which would be replaced by a file"),
+    }
+}
+
 /// Only a layout, an empty folder or nothing may be replaced.
 fn refuse_foreign(target: &Path) -> io::Result<()> {
     let taken = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, what.to_owned()));
@@ -277,7 +296,10 @@ fn sweep(parent: &Path, prefix: &OsString) {
     let prefix = prefix.as_encoded_bytes();
     for name in names(parent).unwrap_or_default() {
         let path = parent.join(&name);
-        let ours = name.as_encoded_bytes().starts_with(prefix) && fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
+        let random = name.as_encoded_bytes().strip_prefix(prefix).unwrap_or_default();
+        let ours = random.len() == 6
+            && random.iter().all(u8::is_ascii_alphanumeric)
+            && fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
         if ours && File::open(&path).is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
             let _ = fs::remove_dir_all(&path);
         }

@@ -17,7 +17,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
 
 /// Writes a document by RFC 8785: no white space, names sorted by their UTF-16 code units, shortest escapes.
 ///
-/// One deviation, because a base image's values are kept: an integer that no double holds exactly keeps its digits.
+/// One deviation, because a base image's values are kept: an integer keeps its digits, also where a double has fewer.
 /// Edition 2026.
 #[must_use]
 pub fn canonical(value: &Value) -> Vec<u8> {

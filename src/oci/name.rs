@@ -94,9 +94,10 @@ impl FromStr for ImageName {
             return Err(NameError::NoPath(text.to_owned()));
         }
         if let Some(tag) = tag {
-            let last = tag.rsplit(':').next().unwrap_or_default();
-            let docker = text.starts_with("docker-archive:");
-            if !Self::is_tag(if docker { last } else { tag }) {
+            // In a docker-archive NAME, NAME:TAG or a tag alone; elsewhere a tag.
+            let is_name =
+                || text.starts_with("docker-archive:") && registry(tag).is_ok_and(|name| name.digest.is_none());
+            if !Self::is_tag(tag) && !is_name() {
                 return Err(NameError::Tag(tag.to_owned()));
             }
         }

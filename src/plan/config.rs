@@ -3,7 +3,7 @@
 use crate::oci::Platform;
 use crate::recipe::{Config, Healthcheck, Owner, Principal, Recipe, Spanned, Template, Variables};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The config of an image (image-spec, "config.md"), whole but for the diff_ids and the history of its own layers. Every
 /// field of the base that is not the recipe's stays.
@@ -99,14 +99,16 @@ fn env(config: &mut Map<String, Value>, mut own: BTreeMap<&str, String>) {
     if own.is_empty() {
         return;
     }
+    let ours: BTreeSet<String> = own.keys().map(|name| (*name).to_owned()).collect();
     let there = config.get("Env").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut all: Vec<Value> = there
         .into_iter()
-        .map(|line| {
+        .filter_map(|line| {
             let name = line.as_str().and_then(|line| line.split('=').next()).unwrap_or_default();
             match own.remove(name) {
-                Some(value) => json!(format!("{name}={value}")),
-                None => line,
+                Some(value) => Some(json!(format!("{name}={value}"))),
+                // A base that says it twice would have the last word.
+                None => (!ours.contains(name)).then_some(line),
             }
         })
         .collect();

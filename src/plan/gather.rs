@@ -108,7 +108,10 @@ impl Gathering<'_, '_> {
         let lower = self.work.lower;
         // A path that leads nowhere is reported when it is settled.
         let place = through(&path, true, |at| lower.link(at)).ok().flatten();
-        let below = place.and_then(|place| lower.get(&place)).filter(|standing| standing.kind == Below::Directory);
+        let below = place
+            .filter(|place| !self.removed(place))
+            .and_then(|place| lower.get(&place))
+            .filter(|standing| standing.kind == Below::Directory);
         let below = below.map(|standing| standing.attributes.clone());
         let mode = mkdir.mode.as_ref().map(|mode| mode.value);
         let mode = mode.or(below.as_ref().map(|below| below.mode)).or(self.modes(&Modes::default()).dirs);
@@ -121,6 +124,18 @@ impl Gathering<'_, '_> {
         }
         self.add(path, attributes, Kind::Directory, Firmness::Stated);
         Ok(())
+    }
+
+    /// Whether a statement of this layer takes away what stands at a path below it.
+    fn removed(&self, path: &EntryPath) -> bool {
+        self.work.layer.statements.iter().any(|statement| match &statement.value {
+            Statement::Remove(remove) => {
+                let gone = EntryPath::parse(remove.path.expand(self.work.variables)).ok();
+                let gone = gone.and_then(|gone| through(&gone, false, |at| self.work.lower.link(at)).ok().flatten());
+                gone.is_some_and(|gone| path.starts_with(&gone))
+            }
+            _ => false,
+        })
     }
 
     fn link(&mut self, link: &Link) -> Result<(), Mistakes> {
@@ -213,6 +228,10 @@ impl Gathering<'_, '_> {
         let expand = |patterns: &[Spanned<Template>]| -> Vec<String> {
             patterns.iter().map(|pattern| pattern.expand(self.work.variables)).collect()
         };
+        for pattern in filter.include.iter().chain(&filter.exclude) {
+            crate::source::filter::pattern(&pattern.expand(self.work.variables))
+                .map_err(|error| vec![Diagnostic::at(pattern.span, error.to_string())])?;
+        }
         crate::source::filter::Filter::new(&expand(&filter.include), &expand(&filter.exclude), ignore).map_err(
             |error| {
                 let at = filter.include.iter().chain(&filter.exclude).next().map(|pattern| pattern.span);

@@ -2,16 +2,19 @@
 
 use super::through::through;
 use crate::layer::read::{RawEntry, RawKind};
-use crate::layer::write::Content as _;
+use crate::layer::write::{Content as _, MTIME};
 use crate::source::{Content, image};
 use crate::tree::{Attributes, Entry, EntryPath, Kind, PathError, Tree};
 use image::ImageError;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// More paths than this are an attack, not an image.
 const MOST_ENTRIES: usize = 4_000_000;
+/// What is kept of a base's names, symlink targets and attributes, in bytes.
+const MOST_BYTES: u64 = 256 << 20;
 /// `/etc/passwd` and `/etc/group` are read up to this size, in bytes.
 const ACCOUNTS: u64 = 4 << 20;
 
@@ -43,6 +46,8 @@ pub struct Lower {
     pub passwd: Option<Vec<u8>>,
     /// The content of `/etc/group`.
     pub group: Option<Vec<u8>>,
+    /// Bytes of names, targets and attributes of the base so far.
+    held: u64,
 }
 
 impl Lower {
@@ -126,9 +131,7 @@ impl Lower {
     fn keep_accounts(&mut self, path: &EntryPath, entry: &Entry<Content>) -> io::Result<()> {
         let Some(place) = self.accounts(path.as_bytes()) else { return Ok(()) };
         if let Kind::File { content, .. } = &entry.kind {
-            let mut bytes = Vec::new();
-            content.open()?.take(ACCOUNTS).read_to_end(&mut bytes)?;
-            *place = Some(bytes);
+            *place = Some(read_accounts(&mut content.open()?)?);
         }
         Ok(())
     }
@@ -146,12 +149,20 @@ impl Lower {
     ///
     /// # Errors
     /// If it cannot be read, is not what its digests say, or leaves the root.
-    pub fn put_base(&mut self, layer: &image::Layer) -> Result<(), ImageError> {
+    pub fn put_base(&mut self, layer: &image::Layer, interrupt: &AtomicBool) -> Result<(), ImageError> {
         let what = format!("layer {}", layer.descriptor.digest);
         let broken = |why: String| ImageError::Broken { what: what.clone(), why };
         let mut added = Vec::new();
         let mut accounts = Vec::new();
+        let mut linked: Vec<(EntryPath, EntryPath)> = Vec::new();
         layer.read(|entry, data| {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(broken("interrupted".to_owned()));
+            }
+            self.held += (entry.path.len() + kept_size(&entry)) as u64;
+            if self.held > MOST_BYTES {
+                return Err(broken("the image's names, targets and attributes fill more than 256 MiB".to_owned()));
+            }
             // Whiteouts speak of the layers below only, wherever they stand in the tar; the rest waits.
             let (folder, name) = split(&entry.path);
             if name == b".wh..wh..opq" {
@@ -159,19 +170,27 @@ impl Lower {
                     let folder = self.resolved(&folder, true).map_err(broken)?;
                     folder.into_iter().for_each(|folder| self.remove_children(&folder));
                 } else {
-                    *self = Self::default();
+                    *self = Self { held: self.held, ..Self::default() };
                 }
+            } else if entry.path.split(|&b| b == b'/').any(|part| part.starts_with(b".wh..wh.")) {
+                // What aufs once kept for itself; every client passes over it.
             } else if let Some(name) = name.strip_prefix(b".wh.") {
                 let path = relative(&[folder, b"/", name].concat()).map_err(broken)?;
                 let path = path.ok_or_else(|| broken("a whiteout has no name".to_owned()))?;
                 let path = self.resolved(&path, false).map_err(broken)?;
                 path.into_iter().for_each(|path| self.remove(&path));
             } else if let Some(path) = relative(&entry.path).map_err(broken)? {
-                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") && matches!(entry.kind, RawKind::File { .. })
-                {
-                    let mut bytes = Vec::new();
-                    data.take(ACCOUNTS).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
-                    accounts.push((path.clone(), bytes));
+                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") {
+                    match &entry.kind {
+                        RawKind::File { .. } => {
+                            accounts
+                                .push((path.clone(), read_accounts(data).map_err(|error| broken(error.to_string()))?));
+                        }
+                        RawKind::HardLink(target) => {
+                            linked.extend(relative(target).map_err(broken)?.map(|target| (path.clone(), target)));
+                        }
+                        _ => {}
+                    }
                 }
                 added.push((path, standing(entry)));
             }
@@ -180,8 +199,22 @@ impl Lower {
             }
             Ok(())
         })?;
+        if !linked.is_empty() {
+            // The content stands at another path of the same tar, before the link: read it once more.
+            layer.read(|entry, data| -> Result<(), ImageError> {
+                for (path, target) in &linked {
+                    if matches!(entry.kind, RawKind::File { .. })
+                        && relative(&entry.path).map_err(broken)?.as_ref() == Some(target)
+                    {
+                        accounts.push((path.clone(), read_accounts(data).map_err(|error| broken(error.to_string()))?));
+                    }
+                }
+                Ok(())
+            })?;
+        }
         for (path, standing) in added {
             if let Some(path) = self.resolved(&path, false).map_err(broken)? {
+                self.imply_parents(&path);
                 self.set(path, standing);
             }
         }
@@ -193,8 +226,40 @@ impl Lower {
         Ok(())
     }
 
+    /// A folder that no tar names is there all the same, as clients make it.
+    fn imply_parents(&mut self, path: &EntryPath) {
+        let mut next = path.parent();
+        while let Some(folder) = next {
+            if self.entries.contains_key(&folder) {
+                return;
+            }
+            let attributes = Attributes { mode: 0o755, mtime: MTIME, ..Attributes::default() };
+            self.entries.insert(folder.clone(), Standing { attributes, kind: Below::Directory });
+            next = folder.parent();
+        }
+    }
+
     fn resolved(&self, path: &EntryPath, leaf: bool) -> Result<Option<EntryPath>, String> {
         through(path, leaf, |at| self.link(at))
+    }
+}
+
+/// The whole of a `/etc/passwd` or `/etc/group`.
+fn read_accounts(data: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    data.take(ACCOUNTS + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > ACCOUNTS {
+        true => Err(io::Error::other("its /etc/passwd or /etc/group is larger than 4 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+/// How many bytes of an entry are kept besides its path.
+fn kept_size(entry: &RawEntry) -> usize {
+    match &entry.kind {
+        RawKind::Directory => entry.attributes.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum(),
+        RawKind::Symlink(target) => target.len(),
+        _ => 0,
     }
 }
 
@@ -220,5 +285,10 @@ fn standing(entry: RawEntry) -> Standing {
         RawKind::Symlink(target) => Below::Symlink(target.into()),
         _ => Below::Other,
     };
-    Standing { attributes: entry.attributes, kind }
+    let mut attributes = entry.attributes;
+    if kind != Below::Directory {
+        // Only a folder is written again as it is.
+        attributes.xattrs.clear();
+    }
+    Standing { attributes, kind }
 }

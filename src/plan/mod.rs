@@ -185,7 +185,7 @@ fn base(
     let image = image::open(name, context.root.path(), platform, context.scratch, context.interrupt).map_err(failed)?;
     let mut lower = Lower::default();
     for layer in &image.layers {
-        lower.put_base(layer).map_err(failed)?;
+        lower.put_base(layer, context.interrupt).map_err(failed)?;
     }
     let base = Base { name: name.without_digest(), digest: image.digest, layers: image.layers };
     Ok((Some(base), Some(image.config), lower))

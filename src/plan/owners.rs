@@ -30,7 +30,11 @@ pub fn resolve<P>(
         Principal::Id(id) => (*id, *id),
         Principal::Name(name) => {
             let (uid, gid) = match recipe.users.get(name) {
-                Some(user) => (user.uid.value, user.gid.as_ref().map(|gid| gid.value)),
+                // A user that the image already has keeps its group.
+                Some(user) => {
+                    let there = || find(passwd, name).and_then(|(_, gid)| gid);
+                    (user.uid.value, user.gid.as_ref().map(|gid| gid.value).or_else(there))
+                }
                 None if name == "root" => (0, Some(0)),
                 None => find(passwd, name).ok_or_else(|| unknown(owner, "user", name, "/etc/passwd"))?,
             };

@@ -21,6 +21,7 @@ pub fn settle(mut gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic
         gone: BTreeSet::new(),
         links: BTreeMap::new(),
         folders: BTreeMap::new(),
+        solid: BTreeSet::new(),
         files: 0,
         blocked: BTreeSet::new(),
         mistakes,
@@ -28,6 +29,9 @@ pub fn settle(mut gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic
     // What settles a folder comes before those that only pass through it, wherever it stands in the recipe.
     gathered.entries.sort_by_key(|(_, entry)| Reverse(entry.firmness));
     settling.removals(gathered.removals);
+    let solid = |entry: &Entry<Content>| !matches!(entry.kind, Kind::Directory | Kind::Symlink { .. });
+    let statements = gathered.entries.iter().filter(|(_, entry)| solid(entry)).map(|(path, _)| path);
+    settling.solid = statements.filter(|path| work.lower.link(path).is_some()).cloned().collect();
     settling.find_links(&gathered.entries);
     for (path, entry) in gathered.entries {
         settling.entry(path, entry);
@@ -45,6 +49,8 @@ struct Settling<'a> {
     links: BTreeMap<EntryPath, Box<[u8]>>,
     /// Where folders lead that were already followed.
     folders: BTreeMap<EntryPath, Option<EntryPath>>,
+    /// Where this layer states something that is neither a folder nor a symlink.
+    solid: BTreeSet<EntryPath>,
     /// How many files were given names by hard links of the recipe.
     files: u64,
     /// What was said to be no folder, and to whom: all that was to be in it is not said again.
@@ -100,6 +106,8 @@ impl Settling<'_> {
     fn target(&self, path: &EntryPath) -> Option<&[u8]> {
         match self.links.get(path) {
             Some(target) => Some(target),
+            // It is not there any more: this layer puts something else in its place.
+            None if self.solid.contains(path) => None,
             None => self.work.lower.link(path).filter(|_| !self.removed(path)),
         }
     }

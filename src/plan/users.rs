@@ -1,6 +1,6 @@
 //! `[users]`: lines added to the `/etc/passwd` and `/etc/group` that the image already has, as a layer of its own on top.
 
-use super::lower::{Below, Lower};
+use super::lower::{Below, Lower, Standing};
 use super::owners::find;
 use crate::recipe::{Diagnostic, Recipe, Spanned, User};
 use crate::source::Content;
@@ -22,11 +22,15 @@ pub fn layer<P>(recipe: &Recipe<P>, lower: &Lower, mtime: i64) -> Result<Option<
         passwd = Accounts::of(lower.passwd.as_deref(), "");
     }
     for (name, user) in &recipe.users {
-        let (uid, gid) = (user.uid.value, user.gid.as_ref().map_or(user.uid.value, |gid| gid.value));
         let said = lower.passwd.as_deref();
-        if let Some((there, _)) = find(said, name) {
+        let there = find(said, name);
+        let uid = user.uid.value;
+        let gid = user.gid.as_ref().map(|gid| gid.value).or(there.and_then(|(_, gid)| gid)).unwrap_or(uid);
+        if let Some((there, its_gid)) = there {
             if there != uid {
                 mistakes.push(taken(user, format!("the image already has a user `{name}`, with the uid {there}")));
+            } else if let Some(its_gid) = its_gid.filter(|its_gid| *its_gid != gid) {
+                mistakes.push(taken(user, format!("the image already has a user `{name}`, with the gid {its_gid}")));
             }
         } else if let Some(other) = said.and_then(|passwd| name_of(passwd, uid)) {
             mistakes.push(taken(user, format!("the image already has the uid {uid}: it is `{other}`")));
@@ -103,6 +107,10 @@ fn put(tree: &mut Tree<Content>, lower: &Lower, path: &str, text: Vec<u8>, mtime
     ] {
         let Some(path) = path else { continue };
         let standing = lower.get(path);
+        let fits = |standing: &Standing| (standing.kind == Below::Directory) == (kind == Kind::Directory);
+        if standing.is_some_and(|standing| !fits(standing) && !matches!(standing.kind, Below::Symlink(_))) {
+            return Err(format!("{path} of the image is not {}, so no users can be added", kind.noun()));
+        }
         if standing.is_some_and(|standing| matches!(standing.kind, Below::Symlink(_))) {
             return Err(format!("{path} of the image is a symlink, and [users] can only be added to the real one"));
         }

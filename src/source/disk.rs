@@ -3,6 +3,7 @@
 
 use super::filter::Filter;
 use crate::tree::Printable;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -17,6 +18,8 @@ pub struct Root {
     folder: Arc<PathBuf>,
     /// Where rebake writes; never read, or an image would hold the one before it.
     written: Arc<[PathBuf]>,
+    /// The one of them for which folders are made.
+    destination: Option<Arc<Path>>,
 }
 
 /// Where images go that are given no destination, when `rebake build` runs beside the recipe.
@@ -58,6 +61,9 @@ pub enum DiskError {
     /// A slash at the end, and no folder.
     #[error("`{0}` is a file, not a folder")]
     NotAFolder(String),
+    /// Where the image itself goes.
+    #[error("{0} is where images are written, and never goes into one")]
+    Written(String),
     /// The disk says no.
     #[error("cannot read `{path}`: {source}")]
     Io {
@@ -100,6 +106,8 @@ struct Stamp {
     inode: u64,
     size: u64,
     mtime: (i64, i64),
+    /// Moves also when somebody sets the mtime back.
+    ctime: (i64, i64),
 }
 
 impl Stamp {
@@ -109,24 +117,28 @@ impl Stamp {
             inode: metadata.ino(),
             size: metadata.size(),
             mtime: (metadata.mtime(), metadata.mtime_nsec()),
+            ctime: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }
 
 impl Root {
-    /// The folder of a recipe; `written` are the absolute paths that rebake itself writes to, which no copy ever sees.
+    /// The folder of a recipe. No copy ever sees what rebake itself writes: the `destination` that the user named, and the
+    /// folder `output` for images without one; both absolute.
     ///
     /// # Errors
     /// If the folder cannot be found.
-    pub fn new(folder: &Path, written: &[PathBuf]) -> io::Result<Self> {
+    pub fn new(folder: &Path, destination: Option<&Path>, output: &Path) -> io::Result<Self> {
         let folder = fs::canonicalize(folder)?;
         // As the walk will see them: a symlink on the way to a destination hides nothing.
-        let real = |path: &PathBuf| {
-            let (parent, name) = (path.parent()?, path.file_name()?);
-            Some(fs::canonicalize(parent).ok()?.join(name))
+        let real = |path: &Path| {
+            let (there, there_real) = path.ancestors().find_map(|up| Some((up, fs::canonicalize(up).ok()?)))?;
+            Some(there_real.join(path.strip_prefix(there).ok()?))
         };
-        let written = written.iter().filter_map(real).chain([folder.join(OUTPUT)]).collect();
-        Ok(Self { folder: Arc::new(folder), written })
+        let destination = destination.and_then(real);
+        let written = [real(output), Some(folder.join(OUTPUT))];
+        let written = written.into_iter().flatten().chain(destination.clone()).collect();
+        Ok(Self { folder: Arc::new(folder), written, destination: destination.map(Into::into) })
     }
 
     /// The folder itself, absolute, without symlinks.
@@ -157,6 +169,9 @@ impl Root {
         let Ok(relative) = path.strip_prefix(&*self.folder) else {
             return Err(DiskError::Outside { path: name, to: path.display().to_string() });
         };
+        if path.ancestors().take_while(|path| *path != self.path()).any(|path| self.is_written(path)) {
+            return Err(DiskError::Written(name));
+        }
         let metadata = fs::symlink_metadata(&path).map_err(io_error)?;
         let found = self.classify(relative, &metadata)?;
         if wants_folder && !metadata.is_dir() {
@@ -190,7 +205,21 @@ impl Root {
             }
         }
         found.sort_by(|(a, _): &(Box<[u8]>, _), (b, _)| a.cmp(b));
+        self.drop_ways_to_destination(&top, &mut found);
         Ok(found)
+    }
+
+    /// A folder in which nothing stands but the destination was made for it by an earlier build, or might have been.
+    fn drop_ways_to_destination(&self, top: &Path, found: &mut Vec<FoundBelow>) {
+        let below = self.destination.iter().filter_map(|destination| destination.parent()?.strip_prefix(top).ok());
+        let ways: BTreeSet<PathBuf> = below.flat_map(|path| path.ancestors().map(Path::to_owned)).collect();
+        let is_way = |name: &[u8]| ways.contains(Path::new(OsStr::from_bytes(name)));
+        let others: Vec<Box<[u8]>> =
+            found.iter().filter(|(name, _)| !is_way(name)).map(|(name, _)| name.clone()).collect();
+        found.retain(|(name, _)| {
+            let inside = [name, b"/".as_slice()].concat();
+            !is_way(name) || others.iter().any(|other| other.starts_with(&inside))
+        });
     }
 
     /// What a pattern without `**` matches, by the bytes of the paths. Symlinks are not followed.

@@ -9,9 +9,10 @@ use crate::layer::decompress;
 use crate::layer::read::{RawEntry, TarReader};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use verified::Verified;
@@ -210,9 +211,13 @@ pub fn open(
     }
     let index = json::parse(&place.read("index.json")?).map_err(|why| broken("index.json", why))?;
     let top = choose(&index, name, platform)?;
-    let mut found = Vec::new();
-    let manifest = resolve(&place, &top, platform, DEPTH, &mut found)?
-        .ok_or_else(|| ImageError::Platform { wanted: platform.clone(), available: found })?;
+    let mut found = Seen::default();
+    let manifest = resolve(&place, &top, platform, DEPTH, &mut found)?;
+    let manifest = manifest.ok_or_else(|| {
+        found.platforms.sort();
+        found.platforms.dedup();
+        ImageError::Platform { wanted: platform.clone(), available: found.platforms }
+    })?;
     if let Some(pinned) = name.digest
         && pinned != top.digest
         && pinned != manifest.digest
@@ -263,13 +268,24 @@ fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Result<Descri
     }
 }
 
+/// What a search for a platform met.
+#[derive(Default)]
+struct Seen {
+    platforms: Vec<String>,
+    /// Documents that were read; each is looked at once.
+    documents: BTreeSet<Digest>,
+}
+
+/// More documents than this to find one platform are an attack, not an image.
+const DOCUMENTS: usize = 1000;
+
 /// Follows indexes to the manifest for the platform, noting in `seen` which platforms there are.
 fn resolve(
     place: &Place,
     top: &Descriptor,
     platform: &Platform,
     depth: usize,
-    seen: &mut Vec<String>,
+    seen: &mut Seen,
 ) -> Result<Option<Descriptor>, ImageError> {
     if media_type::is_manifest(&top.media_type) {
         return Ok(Some(top.clone()));
@@ -280,16 +296,25 @@ fn resolve(
     if depth == 0 {
         return Err(broken("index", format!("more than {DEPTH} indexes inside each other")));
     }
+    if !seen.documents.insert(top.digest) {
+        return Ok(None);
+    }
+    if seen.documents.len() > DOCUMENTS {
+        return Err(broken("index", format!("more than {DOCUMENTS} documents have to be read to find a platform")));
+    }
     let index = place.document(top, "index")?;
     for descriptor in descriptors(&index, "index")? {
         match &descriptor.platform {
-            Some(other) if !same_platform(other, platform) => seen.push(other.to_string()),
+            Some(other) if !same_platform(other, platform) => seen.platforms.push(other.to_string()),
             None if media_type::is_manifest(&descriptor.media_type) => {
+                if !seen.documents.insert(descriptor.digest) || seen.documents.len() > DOCUMENTS {
+                    continue;
+                }
                 let manifest = place.document(&descriptor, "manifest")?;
                 let config = place.document(&config_of(&manifest)?, "config")?;
                 match platform_of(&config) {
                     Some(other) if same_platform(&other, platform) => return Ok(Some(descriptor)),
-                    other => seen.extend(other.map(|other| other.to_string())),
+                    other => seen.platforms.extend(other.map(|other| other.to_string())),
                 }
             }
             _ => {
@@ -367,10 +392,20 @@ fn same_platform(a: &Platform, b: &Platform) -> bool {
     a.os == b.os && a.architecture == b.architecture && variant(a) == variant(b)
 }
 
+/// Opens a regular file; a pipe or device that stands in its place is refused, never waited for.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}
+
 impl Blob {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(match self {
-            Self::File(path) => Box::new(File::open(path)?),
+            Self::File(path) => Box::new(open_file(path)?),
             Self::Slice(slice) => Box::new(slice.reader()),
         })
     }

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod bad_input;
+mod base;
 mod bytes;
 mod clients;
 mod flake;

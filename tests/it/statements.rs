@@ -110,6 +110,42 @@ fn an_image_never_holds_what_rebake_writes() {
     work.write(".other.rebake-x/blobs/y", "");
     assert_eq!(build(&["-o", "other"]), clean);
     assert_eq!(build(&["-o", "other"]), clean);
+    // Nor the folders that are made for it.
+    assert_eq!(build(&["-o", "deep/er/other"]), build(&["-o", "deep/er/other"]));
+    work.mkdir("sub");
+    let inside = || attempt(rebake().arg("build").current_dir(work.join("sub"))).text();
+    assert_eq!(inside(), inside());
+    // Naming it is a mistake.
+    work.write("rebake.toml", format!("{HEAD}[[layer]]\n[[layer.copy]]\nfrom = 'rebake-out/x'\nto = '/src'\n"));
+    let out = attempt(rebake().arg("build").current_dir(work.path()));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("is where images are written"));
+}
+
+#[test]
+fn patterns_are_never_silently_ignored() {
+    for from in ["a", "*"] {
+        let copy = format!("[[layer]]\n[[layer.copy]]\nfrom = '{from}'\nto = '/d/'\nexclude = ['a']\n");
+        let said = refused(&["a"], &copy);
+        assert!(said.contains("rebake.toml:8:12") && said.contains("choose from a folder"), "{said}");
+    }
+    let literal = entries(&["a[1].ts", "a1.ts"], "[[layer]]\n[[layer.copy]]\nfrom = 'a[1].ts'\nto = '/d/'\n");
+    assert_eq!(literal, ["d 0755 0:0 d/", "- 0644 0:0 d/a[1].ts"]);
+}
+
+#[test]
+fn an_archive_replaces_only_files_and_holds_each_layer_once() {
+    let work = Work::new();
+    let write = "[[layer.write]]\nto = '/x'\ntext = ''\n";
+    work.write("rebake.toml", format!("{HEAD}[[layer]]\n{write}[[layer]]\ncompression = 'zstd'\n{write}"));
+    let build = |to: &str| attempt(rebake().args(["build", "-o", to]).current_dir(work.path()));
+    assert_eq!(build("docker-archive:a.tar:acme/app").code(), Some(0));
+    assert_eq!(build("docker-archive:a.tar:Foo Bar!:tag").code(), Some(2));
+    work.symlink("a.tar", "link.tar");
+    let before = work.read("a.tar");
+    let out = build("oci-archive:link.tar");
+    assert_eq!(out.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("it is a symlink"));
+    assert!(work.join("link.tar").is_symlink() && work.read("a.tar") == before);
 }
 
 #[test]

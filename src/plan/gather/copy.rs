@@ -13,8 +13,10 @@ use std::path::Path;
 impl Gathering<'_, '_> {
     pub(super) fn copy(&mut self, copy: &Copy) -> Result<(), Mistakes> {
         let from = self.disk(&copy.from)?;
+        // A file whose own name has brackets is that file.
+        let literal = || matches!(self.work.context.root.find(&from), Ok((_, Found::File(_))));
         let wild = matches!(&copy.from.value, From::Disk(_)) && from.contains(['*', '?', '[']);
-        if wild {
+        if wild && !literal() {
             return self.copy_pattern(copy, &from);
         }
         match self.work.context.root.find(&from) {
@@ -34,6 +36,7 @@ impl Gathering<'_, '_> {
     fn copy_pattern(&mut self, copy: &Copy, text: &str) -> Result<(), Mistakes> {
         let at = copy.from.span;
         let text = text.strip_prefix("./").unwrap_or(text);
+        self.refuse_patterns(copy, "a pattern")?;
         if text.contains("**") {
             return Err(vec![
                 Diagnostic::at(at, "`**` in `from` would lose the folders that files stand in")
@@ -68,18 +71,24 @@ impl Gathering<'_, '_> {
 
     /// A file named by itself: it becomes `to`, or lands in `to` if that ends in a slash.
     fn copy_file(&mut self, copy: &Copy, file: HostFile, name: &[u8]) -> Result<(), Mistakes> {
+        self.refuse_patterns(copy, "a file")?;
         if copy.to.expand(self.work.variables).ends_with('/') {
             return self.copy_file_into(copy, file, name);
         }
-        if let Some(pattern) = copy.filter.include.first().or(copy.filter.exclude.first()) {
-            return Err(vec![
-                Diagnostic::at(pattern.span, "`include` and `exclude` choose from a folder, and `from` is a file")
-                    .also(copy.from.span, "a file")
-                    .help("name its folder in `from`, or leave the patterns out"),
-            ]);
-        }
         let path = self.path(&copy.to)?;
         self.add_file(copy, path, file)
+    }
+
+    /// What chooses from a folder is never silently ignored.
+    fn refuse_patterns(&self, copy: &Copy, what: &str) -> Result<(), Mistakes> {
+        let pattern = copy.filter.include.first().or(copy.filter.exclude.first()).or(copy.ignore_file.as_ref());
+        let Some(pattern) = pattern else { return Ok(()) };
+        let message = format!("`include`, `exclude` and `ignore-file` choose from a folder, and `from` is {what}");
+        Err(vec![
+            Diagnostic::at(pattern.span, message)
+                .also(copy.from.span, what)
+                .help("name the folder in `from`, or leave the patterns out"),
+        ])
     }
 
     fn copy_file_into(&mut self, copy: &Copy, file: HostFile, name: &[u8]) -> Result<(), Mistakes> {
@@ -185,6 +194,7 @@ impl Gathering<'_, '_> {
             }
             DiskError::Special { path, .. } if is_named(copy, path) => "an image holds files, folders and symlinks",
             DiskError::Special { .. } => "leave it out with `exclude`",
+            DiskError::Written(_) => "write the image elsewhere with -o, or copy something else",
             DiskError::NotAFolder(_) => "drop the slash at the end to copy a file",
             DiskError::Loop(_) => "one of the symlinks on the way points back at itself",
             DiskError::Dangling { .. } | DiskError::Io { .. } => {

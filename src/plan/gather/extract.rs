@@ -58,6 +58,13 @@ impl Gathering<'_, '_> {
             if let Some((uid, gid)) = owner {
                 (attributes.uid, attributes.gid) = (uid, gid);
             }
+            if attributes.uid.max(attributes.gid) >= u64::from(u32::MAX) {
+                let why = format!("`{}` in `{from}` belongs to {}:{}", member.path, attributes.uid, attributes.gid);
+                return Err(vec![
+                    Diagnostic::at(at, format!("{why}, and no system has such a user"))
+                        .help("give it another one with `owner`"),
+                ]);
+            }
             attributes.mtime = mtime.unwrap_or(attributes.mtime);
             let kind = self.own(kind);
             let mode = match kind {

@@ -5,7 +5,7 @@ use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
 use crate::oci::{ImageName, Transport};
 use crate::plan::{Context, Plan};
-use crate::recipe::{Diagnostic, Syntax, Variables, parse};
+use crate::recipe::{Diagnostic, Input, Syntax, Variables, parse};
 use crate::source::disk::Root;
 use std::collections::BTreeMap;
 use std::io;
@@ -88,6 +88,21 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
     let root = absolute(request.output)
         .and_then(|output| Root::new(request.folder, named.as_deref(), &output))
         .map_err(cannot_read)?;
+
+    for image in recipe.inputs.values().filter_map(|input| match &input.value {
+        Input::Image { image } => Some(image),
+        _ => None,
+    }) {
+        if let Transport::Layout(path) | Transport::OciArchive(path) | Transport::DockerArchive(path) = &image.transport
+            && let (Ok(input), Ok(target)) = (root.path().join(path).canonicalize(), target.path().canonicalize())
+            && input == target
+        {
+            let message = format!("{destination} is also an input of the recipe, and building would replace it");
+            return Err(Failure::Recipe(vec![
+                Diagnostic::at(image.span, message).help("write the image elsewhere with -o"),
+            ]));
+        }
+    }
 
     let context = Context {
         root: &root,

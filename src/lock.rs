@@ -23,6 +23,12 @@ impl Recipe<Source> {
                         Transport::Registry(_) => (image.span, "an image in a registry"),
                         _ => return None,
                     },
+                    Input::Url { url, sha256, .. } if !sha256.is_empty() => {
+                        let message = format!("the input `{name}` is pinned, but this version of rebake cannot fetch it");
+                        return Some(Diagnostic::at(url.span, message).help(
+                            "`rebake lock` is to fetch it; until then put the file beside the recipe and name it in `from`",
+                        ));
+                    }
                     Input::Url { url, .. } => (url.span, "a URL"),
                     Input::Git { git, .. } => (git.span, "a git tree"),
                 };

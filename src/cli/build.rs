@@ -171,6 +171,10 @@ fn destination(text: &str) -> Result<ImageName, String> {
     if matches!(transport, "oci" | "oci-archive" | "docker-archive" | "docker") && text.contains(':') {
         return text.parse().map_err(|error| format!("-o {text}: {error}"));
     }
+    if text.contains(':') && !transport.contains(['/', '.']) {
+        let known = "oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME:TAG]";
+        return Err(format!("-o {text}: rebake writes {known}; a folder of that name is ./{text}"));
+    }
     if text.is_empty() {
         return Err("-o names no place".to_owned());
     }

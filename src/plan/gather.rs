@@ -93,7 +93,7 @@ impl Gathering<'_, '_> {
     }
 
     fn write(&mut self, write: &Write) -> Result<(), Mistakes> {
-        let path = self.path(&write.to)?;
+        let path = self.file_path(&write.to)?;
         let text = write.text.expand(self.work.variables).into_bytes();
         let mode = write.mode.as_ref().map(|mode| mode.value).or(self.modes(&Modes::default()).files).unwrap_or(0o644);
         let attributes = self.attributes(mode, write.owner.as_ref(), write.capabilities.as_ref())?;
@@ -139,7 +139,7 @@ impl Gathering<'_, '_> {
     }
 
     fn link(&mut self, link: &Link) -> Result<(), Mistakes> {
-        let path = self.path(&link.path)?;
+        let path = self.file_path(&link.path)?;
         if link.hard {
             let target = self.path(&link.target)?;
             self.gathered.hard_links.push((path, target, self.origin));
@@ -166,6 +166,16 @@ impl Gathering<'_, '_> {
     fn path(&self, template: &Spanned<Template>) -> Result<EntryPath, Mistakes> {
         let text = template.expand(self.work.variables);
         EntryPath::parse(&text).map_err(|error| vec![bad_path(template.span, &text, error)])
+    }
+
+    /// A path of the image at which no folder is to stand.
+    fn file_path(&self, template: &Spanned<Template>) -> Result<EntryPath, Mistakes> {
+        let text = template.expand(self.work.variables);
+        if text.ends_with('/') {
+            let mistake = Diagnostic::at(template.span, format!("`{text}` names a folder"));
+            return Err(vec![mistake.help("drop the slash at the end, or add the file's name")]);
+        }
+        self.path(template)
     }
 
     /// A path of the image; `None` is the root.

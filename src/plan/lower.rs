@@ -66,12 +66,6 @@ impl Lower {
         }
     }
 
-    /// Whether anything stands below a folder.
-    #[must_use]
-    pub fn has_children(&self, path: &EntryPath) -> bool {
-        self.below(path).next().is_some()
-    }
-
     fn below(&self, path: &EntryPath) -> impl Iterator<Item = &EntryPath> {
         let start = [path.as_bytes(), b"/"].concat();
         self.entries

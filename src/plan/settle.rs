@@ -177,7 +177,7 @@ impl Settling<'_> {
                 entry.attributes = attributes.clone();
                 entry.firmness = Firmness::Implied;
             }
-            Some((Below::Directory, _)) if !is_folder && self.work.lower.has_children(&path) => {
+            Some((Below::Directory, _)) if !is_folder => {
                 let (noun, span) = (entry.kind.noun(), self.span(entry.origin));
                 self.mistakes.push(
                     Diagnostic::at(span, format!("{noun} at {path} would replace a folder and everything in it"))

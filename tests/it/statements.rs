@@ -122,6 +122,32 @@ fn an_image_never_holds_what_rebake_writes() {
 }
 
 #[test]
+fn what_is_meant_is_never_guessed() {
+    let folder = refused(&[], "[[layer]]\n[[layer.write]]\nto = '/a/'\ntext = ''\n");
+    assert!(folder.contains("rebake.toml:6:6") && folder.contains("names a folder"), "{folder}");
+    let empty = "[[layer]]\n[[layer.mkdir]]\npath = '/m'\n[[layer]]\n[[layer.write]]\nto = '/m'\ntext = ''\n";
+    assert!(refused(&[], empty).contains("would replace a folder"));
+    let braces = "[[layer]]\n[[layer.copy]]\nfrom = 'c/{a,b}.conf'\nto = '/'\n";
+    assert_eq!(entries(&["c/a.conf", "c/b.conf"], braces), ["- 0644 0:0 a.conf", "- 0644 0:0 b.conf"]);
+    let pinned = format!("[inputs.i]\nurl = 'https://example.com/x'\nsha256 = '{}'\n", sha256(b""));
+    assert!(refused(&[], &pinned).contains("is pinned, but this version"));
+
+    let work = Work::new();
+    work.write("rebake.toml", HEAD);
+    let build = |to: &str| attempt(rebake().args(["build", "-o", to]).current_dir(work.path()));
+    for to in ["dir:x", "docker-daemon:x:1", "foo:bar"] {
+        assert_eq!(build(to).code(), Some(2), "{to}");
+    }
+    assert_eq!(build("./foo:bar").code(), Some(0));
+    work.write("rebake.toml", format!("{HEAD}base = 'b'\n[inputs.b]\nimage = 'oci:./foo'\n"));
+    assert_eq!(build("oci:over").code(), Some(2));
+    fs::rename(work.join("foo:bar"), work.join("foo")).expect("renamed");
+    assert_eq!(build("oci:over").code(), Some(0));
+    let said = build("foo");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("also an input of the recipe"));
+}
+
+#[test]
 fn patterns_are_never_silently_ignored() {
     for from in ["a", "*"] {
         let copy = format!("[[layer]]\n[[layer.copy]]\nfrom = '{from}'\nto = '/d/'\nexclude = ['a']\n");

@@ -109,8 +109,8 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
         return Some((&[], path));
     }
     // The last slash that leaves a prefix of at most 155 bytes; a folder's own slash at the end divides nothing.
-    let end = path.len().min(156);
-    let slash = path[..end].iter().rposition(|&b| b == b'/').filter(|&at| at + 1 < path.len())?;
+    let end = (path.len() - 1).min(156);
+    let slash = path[..end].iter().rposition(|&b| b == b'/')?;
     let (prefix, name) = (&path[..slash], &path[slash + 1..]);
     (!prefix.is_empty() && name.len() <= 100).then_some((prefix, name))
 }
@@ -242,6 +242,8 @@ mod tests {
         assert_eq!(pax.len(), 3 * 512);
         assert!(pax[512..].starts_with(b"267 path=ppp"));
         assert_eq!(encode(&long(50, 101), &Attributes::default()).len(), 3 * 512);
+        let folder = [long(60, 60), vec![b'/']].concat();
+        assert_eq!(encode(&folder, &Attributes::default()).len(), 512, "a folder's own slash is no place to split");
     }
 
     #[test]

@@ -15,7 +15,8 @@ impl Gathering<'_, '_> {
         let from = self.disk(&copy.from)?;
         // A file whose own name has brackets is that file.
         let literal = || matches!(self.work.context.root.find(&from), Ok((_, Found::File(_))));
-        let wild = matches!(&copy.from.value, From::Disk(_)) && from.contains(['*', '?', '[']);
+        let wild = matches!(&copy.from.value, From::Disk(_))
+            && (from.contains(['*', '?', '[']) || (from.contains('{') && from.contains(',')));
         if wild && !literal() {
             return self.copy_pattern(copy, &from);
         }

@@ -44,7 +44,11 @@ fn choose<'a>(manifest: &'a Value, name: &ImageName) -> Result<&'a Value, ImageE
     };
     let fits = |image: &&Value| match &name.tag {
         None => true,
-        Some(wanted) => tags(image).iter().any(|tag| tag == wanted || tag.rsplit(':').next() == Some(wanted)),
+        Some(wanted) => tags(image).iter().any(|tag| {
+            tag.strip_prefix("docker.io/").is_some_and(|tag| tag.strip_prefix("library/").unwrap_or(tag) == wanted)
+                || tag == wanted
+                || tag.rsplit(':').next() == Some(wanted)
+        }),
     };
     match images.iter().filter(fits).collect::<Vec<_>>()[..] {
         [one] => Ok(one),

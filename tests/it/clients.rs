@@ -5,7 +5,7 @@
 
 mod files;
 mod probe;
-mod web;
+pub mod web;
 mod zstd;
 
 use crate::support::clients::{Bundle, Containerd, Docker, Podman, Registry, skopeo};

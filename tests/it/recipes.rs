@@ -1,7 +1,8 @@
 //! The recipes in `recipes/` are documentation; here they are built, and what they say of themselves is held.
 
+use crate::clients::web::page_of;
 use crate::support::clients::Bundle;
-use crate::support::{Image, Work, attempt, needs, rebake, run, tool};
+use crate::support::{Image, Work, attempt, free_port, needs, rebake, run, tool};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -150,6 +151,25 @@ fn hello_says_hello() {
         let image = tagged(&work, "hello", "1.0.0");
         assert_eq!(Bundle::unpack(&image.layout_tag()).run(), "Hello from amd64, baked by rebake.");
     }
+}
+
+#[test]
+fn the_website_serves_its_page() {
+    if !needs(&["busybox", "umoci", "runc", "root"]) {
+        return;
+    }
+    let work = Work::new();
+    let recipe = copy(&work, "website");
+    fs::copy("/bin/busybox", recipe.join("bin/busybox")).expect("busybox");
+    let bundle = Bundle::unpack(&tagged(&work, "website", "real").layout_tag());
+    // As the recipe says it, on a port that is free here.
+    let mut args = bundle.spec()["process"]["args"].as_array().expect("arguments").clone();
+    let address = format!("127.0.0.1:{}", free_port());
+    let port = args.iter().position(|arg| arg == "8080").expect("the port");
+    args[port] = json!(address);
+    let page = page_of(&mut bundle.command(&args), &address);
+    assert_eq!(page, fs::read_to_string(recipe.join("site/index.html")).expect("the page"));
+    assert!(!bundle.rootfs().join("srv/www/notes.txt").exists());
 }
 
 #[test]

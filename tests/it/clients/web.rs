@@ -36,7 +36,7 @@ fn serves_a_page(image: &Image) {
 }
 
 /// The page at `/` of `address` while `command` runs.
-fn page_of(command: &mut Command, address: &str) -> String {
+pub fn page_of(command: &mut Command, address: &str) -> String {
     let work = Work::new();
     let mut server = Daemon::start(command, &work.join("log"));
     let mut page = None;

@@ -58,8 +58,8 @@ fn merge(config: &mut Map<String, Value>, own: &Config, variables: &Variables) {
     set(config, "Volumes", own.volumes.iter().map(|path| path.expand(variables)));
     env(config, own.env.iter().map(|(name, value)| (name.as_str(), value.expand(variables))).collect());
     if !own.labels.is_empty() {
-        let labels = object(config, "Labels");
-        labels.extend(own.labels.iter().map(|(name, value)| (name.clone(), json!(value.expand(variables)))));
+        let labels = own.labels.iter().map(|(name, value)| (name.clone(), json!(value.expand(variables))));
+        extend(config, "Labels", labels);
     }
     if let Some(healthcheck) = &own.healthcheck {
         config.insert("Healthcheck".to_owned(), health(healthcheck, &expand(&healthcheck.test)));
@@ -75,22 +75,21 @@ fn list(config: &mut Map<String, Value>, name: &str, values: Vec<String>) {
     }
 }
 
-fn object<'a>(config: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
-    let place = config.entry(name).or_insert_with(|| json!({}));
-    if !place.is_object() {
-        *place = json!({});
-    }
-    match place {
-        Value::Object(map) => map,
-        _ => unreachable!("it was made an object above"),
-    }
+/// Adds members to an object, which is made if there is none.
+fn extend(config: &mut Map<String, Value>, name: &str, members: impl Iterator<Item = (String, Value)>) {
+    let mut all = match config.remove(name) {
+        Some(Value::Object(there)) => there,
+        _ => Map::new(),
+    };
+    all.extend(members);
+    config.insert(name.to_owned(), Value::Object(all));
 }
 
 /// The JSON form of a set: an object of empty objects.
 fn set(config: &mut Map<String, Value>, name: &str, values: impl Iterator<Item = String>) {
     let mut values = values.peekable();
     if values.peek().is_some() {
-        object(config, name).extend(values.map(|value| (value, json!({}))));
+        extend(config, name, values.map(|value| (value, json!({}))));
     }
 }
 

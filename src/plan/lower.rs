@@ -198,7 +198,7 @@ impl Lower {
             layer.read(|entry, data| -> Result<(), ImageError> {
                 for (path, target) in &linked {
                     if matches!(entry.kind, RawKind::File { .. })
-                        && relative(&entry.path).map_err(broken)?.as_ref() == Some(target)
+                        && relative(&entry.path).ok().flatten().as_ref() == Some(target)
                     {
                         accounts.push((path.clone(), read_accounts(data).map_err(|error| broken(error.to_string()))?));
                     }

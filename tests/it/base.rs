@@ -79,7 +79,8 @@ const PASSWD: &str = "root:x:0:0::/root:/bin/bash\nwww:x:33:33::/:/bin/sh\n";
 #[test]
 fn accounts_behind_a_hard_link_are_kept() {
     let work = Work::new();
-    base(&work, &[("etc/passwd-", Regular, 0o644, PASSWD), ("etc/passwd", Link, 0o644, "etc/passwd-")], json!({}));
+    let (file, link) = (("etc/passwd-", Regular, 0o644, PASSWD), ("etc/passwd", Link, 0o644, "etc/passwd-"));
+    base(&work, &[("a/.wh.gone", Regular, 0o644, ""), file, link], json!({}));
     recipe(&work, "[users.app]\nuid = 1000\n[config]\nuser = 'www'\n");
     let with_app = format!("{PASSWD}app:x:1000:1000::/:/sbin/nologin\n");
     let layer = layers(&work, "rebake.toml").pop().expect("a layer");

@@ -19,4 +19,5 @@ pub mod oci;
 pub mod plan;
 pub mod recipe;
 pub mod source;
+pub mod store;
 pub mod tree;

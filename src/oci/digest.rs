@@ -56,7 +56,7 @@ impl fmt::Debug for Digest {
 }
 
 /// Counts and hashes what is written to it.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sha256 {
     state: sha2::Sha256,
     size: u64,

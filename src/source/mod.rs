@@ -5,6 +5,9 @@ pub mod archive;
 pub mod disk;
 pub mod filter;
 pub mod image;
+mod inputs;
+
+pub use inputs::{Inputs, Ready};
 
 use crate::layer::write;
 use std::io::{self, Read};

@@ -75,7 +75,7 @@ pub enum Failure {
 /// # Errors
 /// See [`Failure`].
 pub fn build(request: &Request) -> Result<Built, Failure> {
-    let recipe = parse(request.text, request.syntax).and_then(|recipe| recipe.pin()).map_err(Failure::Recipe)?;
+    let recipe = parse(request.text, request.syntax).and_then(|recipe| recipe.pin(None)).map_err(Failure::Recipe)?;
     let name = recipe.image.name.value.clone();
     let default = ImageName::layout(request.output.join(name.rsplit('/').next().unwrap_or(&name)));
     let destination = request.destination.unwrap_or(&default);

@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
             Ok(text) => text,
             Err(status) => return status,
         };
-        match parse(&text, syntax(recipe)).and_then(|recipe| recipe.pin()) {
+        match parse(&text, syntax(recipe)).and_then(|recipe| recipe.pin(None)) {
             Ok(parsed) => {
                 let name = parsed.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
                 if let Some(other) = places.insert(name.clone(), recipe) {

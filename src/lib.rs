@@ -16,6 +16,7 @@ pub mod layer;
 pub mod layout;
 pub mod lock;
 pub mod oci;
+pub mod pantry;
 pub mod plan;
 pub mod recipe;
 pub mod source;

@@ -6,6 +6,8 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// An image config.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// The empty config of an artifact.
+pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// A layer, plain tar.
 pub const LAYER_TAR: &str = "application/vnd.oci.image.layer.v1.tar";
 /// A layer, gzip.

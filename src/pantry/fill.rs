@@ -1,0 +1,238 @@
+//! Adds to a pantry: a new layout is put together beside the old one, from links to its blobs and from what is new, and the
+//! two change places in one step.
+
+use super::catalog::{EMPTY, Image};
+use super::{Catalog, DOCUMENT, Packed, Pantry, PantryError, TAG};
+use crate::layout::{self, Staging};
+use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
+use crate::store::Found;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A pantry that is being filled. Dropped before it is finished, it leaves the old one as it was.
+pub struct Fill<'a> {
+    target: PathBuf,
+    staging: Option<Staging>,
+    old: Option<Pantry>,
+    catalog: Catalog,
+    /// What stands in the new layout, and whether it is new.
+    placed: BTreeMap<Digest, (u64, bool)>,
+    interrupt: &'a AtomicBool,
+    /// One fill at a time.
+    _lock: File,
+}
+
+/// What a fill did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filled {
+    /// Recipes in the pantry now.
+    pub recipes: usize,
+    /// Images in the pantry now.
+    pub images: usize,
+    /// Blobs that were not there before, and their bytes.
+    pub added: (usize, u64),
+    /// The pantry's index.
+    pub index: Digest,
+}
+
+impl<'a> Fill<'a> {
+    /// Begins to fill the pantry at `target`, which may not be there yet. Waits for another fill to end.
+    ///
+    /// # Errors
+    /// If something else stands there, or what is there is damaged; what the disk reports.
+    pub fn begin(target: &Path, interrupt: &'a AtomicBool) -> Result<Self, PantryError> {
+        let failed = |source| PantryError::Io { path: target.to_owned(), source };
+        fs::create_dir_all(target).map_err(failed)?;
+        let lock = lock(target, interrupt)?;
+        let old = if layout::is_layout(target) { Some(Pantry::open(target)?) } else { None };
+        let staging = Staging::begin(target).map_err(failed)?;
+        let catalog = old.as_ref().map(|old| old.catalog.clone()).unwrap_or_default();
+        let staging = Some(staging);
+        let target = target.to_owned();
+        Ok(Self { target, staging, old, catalog, placed: BTreeMap::new(), interrupt, _lock: lock })
+    }
+
+    fn failed(&self, source: io::Error) -> PantryError {
+        match self.interrupt.load(Ordering::Relaxed) {
+            true => PantryError::Interrupted,
+            false => PantryError::Io { path: self.target.clone(), source },
+        }
+    }
+
+    fn place_of(&self, digest: Digest) -> PathBuf {
+        let folder = self.staging.as_ref().map(|staging| staging.path().to_owned()).unwrap_or_default();
+        super::blob(&folder, digest)
+    }
+
+    /// Takes over a blob of the old pantry. `check`: only if its bytes are right.
+    fn link(&mut self, digest: Digest, size: u64, check: bool) -> Result<bool, PantryError> {
+        let Some(old) = &self.old else { return Ok(false) };
+        let path = super::blob(old.folder(), digest);
+        if check && !matches!(old.find(digest, self.interrupt), Ok(Found::Sound(_))) {
+            return Ok(false);
+        }
+        let new = self.place_of(digest);
+        // Not every file system has hard links.
+        match fs::hard_link(&path, &new).or_else(|_| fs::copy(&path, &new).map(drop)) {
+            Ok(()) => drop(self.placed.insert(digest, (size, false))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.failed(error)),
+        }
+        Ok(true)
+    }
+
+    /// Adds a blob, read from `open` unless the pantry has it already. Its bytes are held against its digest.
+    ///
+    /// # Errors
+    /// What `open` or the disk reports; other bytes than the digest's.
+    pub fn blob(
+        &mut self,
+        digest: Digest,
+        size: u64,
+        open: impl FnOnce() -> io::Result<Box<dyn Read>>,
+    ) -> Result<(), PantryError> {
+        if self.placed.contains_key(&digest) || self.link(digest, size, true)? {
+            return Ok(());
+        }
+        let copied = (|| {
+            let Some(staging) = &self.staging else { return Ok(()) };
+            let mut blob = staging.blob()?;
+            let mut sha256 = Sha256::default();
+            let mut reader = open()?;
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                if self.interrupt.load(Ordering::Relaxed) {
+                    return Err(io::Error::other("interrupted"));
+                }
+                let bytes = match reader.read(&mut buffer)? {
+                    0 => break,
+                    n => buffer.get(..n).unwrap_or_default(),
+                };
+                sha256.update(bytes);
+                blob.write_all(bytes)?;
+            }
+            match sha256.finish() {
+                (found, length) if found == digest && length == size => blob.commit(digest),
+                (found, length) => {
+                    let what = format!("{digest} with {size} bytes");
+                    Err(io::Error::other(format!("what should be {what} is {found} with {length} bytes")))
+                }
+            }
+        })();
+        copied.map_err(|error| self.failed(error))?;
+        self.placed.insert(digest, (size, true));
+        Ok(())
+    }
+
+    /// Adds some bytes, and tells their digest and number.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn bytes(&mut self, bytes: Vec<u8>) -> Result<(Digest, u64), PantryError> {
+        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+        self.blob(digest, size, || Ok(Box::new(io::Cursor::new(bytes))))?;
+        Ok((digest, size))
+    }
+
+    /// Adds a base image: its manifest, and every blob that it names, each from where `open` says.
+    ///
+    /// # Errors
+    /// If the manifest is none; what `open` or the disk reports.
+    pub fn image(
+        &mut self,
+        manifest: &Descriptor,
+        open: impl Fn(Digest) -> io::Result<Box<dyn Read>>,
+    ) -> Result<(), PantryError> {
+        let mut bytes = Vec::new();
+        let read = open(manifest.digest).and_then(|reader| reader.take(DOCUMENT).read_to_end(&mut bytes));
+        read.map_err(|error| self.failed(error))?;
+        let mut manifest = manifest.clone();
+        manifest.annotations.clear();
+        let image = Image::read(manifest, &bytes).map_err(|why| self.failed(io::Error::other(why)))?;
+        self.bytes(bytes)?;
+        for (digest, size) in &image.blobs {
+            self.blob(*digest, *size, || open(*digest))?;
+        }
+        self.catalog.images.entry(image.manifest.digest).or_insert(image);
+        Ok(())
+    }
+
+    /// Adds a recipe whose blobs were added before.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn recipe(&mut self, packed: Packed) -> Result<Digest, PantryError> {
+        self.bytes(EMPTY.to_vec())?;
+        let (digest, _) = self.bytes(packed.manifest())?;
+        self.catalog.recipes.insert(digest, packed);
+        Ok(digest)
+    }
+
+    /// Puts the new pantry in the place of the old one.
+    ///
+    /// # Errors
+    /// If a blob that another recipe needs is not there any more; what the disk reports. The old pantry is then as it was.
+    pub fn finish(mut self) -> Result<Filled, PantryError> {
+        let (index, size) = self.bytes(self.catalog.index())?;
+        for (digest, size) in self.catalog.blobs() {
+            if !self.placed.contains_key(&digest) && !self.link(digest, size, false)? {
+                return Err(PantryError::Damaged {
+                    folder: self.target.clone(),
+                    what: digest.to_string(),
+                    why: "is not there; fill it again with the recipe that needs it".to_owned(),
+                });
+            }
+        }
+        let new = self.placed.values().filter(|(_, new)| *new);
+        let added = new.fold((0, 0), |(count, bytes), (size, _)| (count + 1, bytes + size));
+        let descriptor = Descriptor::new(media_type::INDEX, index, size);
+        let tags = [TAG.to_owned()];
+        if let Some(staging) = self.staging.take() {
+            staging.publish(&layout::index_json(TAG, &tags, &descriptor)).map_err(|error| self.failed(error))?;
+        }
+        let (recipes, images) = (self.catalog.recipes.len(), self.catalog.images.len());
+        Ok(Filled { recipes, images, added, index })
+    }
+}
+
+impl Drop for Fill<'_> {
+    fn drop(&mut self) {
+        drop(self.staging.take());
+        // Made for a pantry that did not come to be; nothing happens to one that holds something.
+        let _ = fs::remove_dir(&self.target);
+    }
+}
+
+/// Locks the folder that stands at `target`, waiting for another fill; that one leaves another folder there.
+fn lock(target: &Path, interrupt: &AtomicBool) -> Result<File, PantryError> {
+    let failed = |source| PantryError::Io { path: target.to_owned(), source };
+    loop {
+        let folder = match File::open(target) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(target).map_err(failed)?;
+                continue;
+            }
+            opened => opened.map_err(failed)?,
+        };
+        loop {
+            match folder.try_lock() {
+                Ok(()) => break,
+                Err(fs::TryLockError::WouldBlock) if interrupt.load(Ordering::Relaxed) => {
+                    return Err(PantryError::Interrupted);
+                }
+                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+        if let (Ok(locked), Ok(there)) = (folder.metadata(), fs::metadata(target))
+            && same(&locked, &there)
+        {
+            return Ok(folder);
+        }
+    }
+}

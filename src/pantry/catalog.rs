@@ -165,7 +165,7 @@ impl Image {
         let json = json::parse(bytes)?;
         let config = json.get("config").ok_or("names no config")?;
         let layers = json.get("layers").and_then(Value::as_array).ok_or("has no list `layers`")?;
-        let blobs = std::iter::once(config).chain(layers).map(|json| Descriptor::from_json(json));
+        let blobs = std::iter::once(config).chain(layers).map(Descriptor::from_json);
         let blobs = blobs.map(|found| found.map(|found| (found.digest, found.size)));
         Ok(Self { manifest, blobs: blobs.collect::<Result<_, String>>()? })
     }

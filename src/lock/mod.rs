@@ -5,7 +5,7 @@ mod pin;
 mod read;
 mod write;
 
-pub use pin::{File, Pinned, PinnedInput, changes, own_digest, urls};
+pub use pin::{File, Pinned, PinnedInput, changes, fits, own_digest, urls};
 
 use crate::oci::{Digest, Platform};
 use std::collections::BTreeMap;

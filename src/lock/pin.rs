@@ -172,7 +172,10 @@ pub fn changes<P>(recipe: &Recipe<P>, lock: &Lock) -> Vec<Diagnostic> {
     let mut changes = Vec::new();
     for (name, input) in &recipe.inputs {
         match lock.inputs.get(name) {
-            Some(locked) => changed(recipe, name, input, locked, &mut changes),
+            Some(locked) => {
+                changes.extend(changed(recipe, name, input, locked));
+                changes.extend(lacking(recipe, name, locked));
+            }
             None => {
                 let own = |platform: &Spanned<Platform>| own_digest(input, platform).is_some();
                 let pinned = match &input.value {
@@ -197,8 +200,15 @@ pub fn changes<P>(recipe: &Recipe<P>, lock: &Lock) -> Vec<Diagnostic> {
     changes
 }
 
+/// Whether an input is still the one that a lock was made for. The lock may lack a platform.
+#[must_use]
+pub fn fits<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &Locked) -> bool {
+    changed(recipe, name, input, locked).is_empty()
+}
+
 /// In which ways one input is not what the lock was made for.
-fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &Locked, changes: &mut Vec<Diagnostic>) {
+fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &Locked) -> Vec<Diagnostic> {
+    let mut changes = Vec::new();
     let mut key = |key: &str, span: Span, here: Option<&str>, there: Option<&str>| {
         if here != there {
             let shown = |value: Option<&str>| value.map_or("not there".to_owned(), |value| format!("\"{value}\""));
@@ -211,14 +221,9 @@ fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &L
         }
     };
     let wanted = |value: &Option<Spanned<String>>| value.as_ref().map_or(input.span, |value| value.span);
-    let platforms = match (&input.value, locked) {
-        (Input::Image { image }, Locked::Image { image: there, platforms, .. }) => {
+    match (&input.value, locked) {
+        (Input::Image { image }, Locked::Image { image: there, .. } | Locked::Archive { image: there, .. }) => {
             key("image", image.span, Some(&image.value.to_string()), Some(there));
-            Some(platforms)
-        }
-        (Input::Image { image }, Locked::Archive { image: there, .. }) => {
-            key("image", image.span, Some(&image.value.to_string()), Some(there));
-            None
         }
         (Input::Url { url, .. }, Locked::Url { url: there, files }) => {
             key("url", url.span, Some(&url.to_string()), Some(there));
@@ -227,30 +232,32 @@ fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &L
                     key("sha256", input.span, Some(&own.hex()), Some(&there.digest.hex()));
                 }
             }
-            match files {
-                Files::One(_) => None,
-                Files::Each(files) => Some(files),
-            }
         }
         (Input::Git { git, rev, subdir }, Locked::Git { git: there, rev: old_rev, subdir: old_subdir, .. }) => {
             let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.value.clone());
             key("git", git.span, Some(&git.value), Some(there));
             key("rev", wanted(rev), text(rev).as_deref(), old_rev.as_deref());
             key("subdir", wanted(subdir), text(subdir).as_deref(), old_subdir.as_deref());
-            None
         }
         _ => {
             let message = format!("the lock was made for an input `{name}` of another kind");
             changes.push(Diagnostic::at(input.span, message).help("run `rebake lock`, which pins it anew"));
-            return;
-        }
-    };
-    for platform in &recipe.image.platforms {
-        if platforms.is_some_and(|platforms| !platforms.contains_key(&platform.value)) {
-            changes.push(
-                Diagnostic::at(platform.span, format!("the lock does not have the input `{name}` for {}", **platform))
-                    .help("the platform came later: run `rebake lock`"),
-            );
         }
     }
+    changes
+}
+
+/// The platforms of the recipe for which the lock lacks an input.
+fn lacking<P>(recipe: &Recipe<P>, name: &str, locked: &Locked) -> Vec<Diagnostic> {
+    let platforms = match locked {
+        Locked::Image { platforms, .. } | Locked::Url { files: Files::Each(platforms), .. } => platforms,
+        _ => return Vec::new(),
+    };
+    let lacking = recipe.image.platforms.iter().filter(|platform| !platforms.contains_key(&platform.value));
+    lacking
+        .map(|platform| {
+            Diagnostic::at(platform.span, format!("the lock does not have the input `{name}` for {}", **platform))
+                .help("the platform came later: run `rebake lock`")
+        })
+        .collect()
 }

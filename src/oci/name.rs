@@ -53,6 +53,18 @@ impl ImageName {
         Self { transport: Transport::Layout(path), tag: None, digest: None, text }
     }
 
+    /// The same image, in another place on disk.
+    #[must_use]
+    pub fn at(&self, place: PathBuf) -> Self {
+        let transport = match &self.transport {
+            Transport::Layout(_) => Transport::Layout(place),
+            Transport::OciArchive(_) => Transport::OciArchive(place),
+            Transport::DockerArchive(_) => Transport::DockerArchive(place),
+            Transport::Registry(repository) => Transport::Registry(repository.clone()),
+        };
+        Self { transport, ..self.clone() }
+    }
+
     /// As it was typed, but for the digest: what people call the image.
     #[must_use]
     pub fn without_digest(&self) -> String {

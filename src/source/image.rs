@@ -27,6 +27,10 @@ const DEPTH: usize = 4;
 pub struct Image {
     /// Digest of its manifest; none in a docker-archive.
     pub digest: Option<Digest>,
+    /// Its manifest; none in a docker-archive.
+    pub manifest: Option<Descriptor>,
+    /// What its name stands for: an index or the manifest itself; none in a docker-archive.
+    pub top: Option<Descriptor>,
     /// Its config, with every field.
     pub config: Value,
     /// Its layers, lowest first.
@@ -171,18 +175,22 @@ impl Place {
 
     /// A manifest, index or config, held against its descriptor.
     fn document(&self, descriptor: &Descriptor, what: &str) -> Result<Value, ImageError> {
-        let bytes = self.read(&format!("blobs/sha256/{}", descriptor.digest.hex()))?;
-        let found = Digest::of(&bytes);
-        let what = format!("{what} {}", descriptor.digest);
-        if found != descriptor.digest {
-            return Err(ImageError::Digest { what, found });
-        }
-        if bytes.len() as u64 != descriptor.size {
-            let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
-            return Err(broken(what, why));
-        }
-        json::parse(&bytes).map_err(|why| broken(what, why))
+        checked(&self.read(&format!("blobs/sha256/{}", descriptor.digest.hex()))?, descriptor, what)
     }
+}
+
+/// A document, held against its descriptor.
+fn checked(bytes: &[u8], descriptor: &Descriptor, what: &str) -> Result<Value, ImageError> {
+    let found = Digest::of(bytes);
+    let what = format!("{what} {}", descriptor.digest);
+    if found != descriptor.digest {
+        return Err(ImageError::Digest { what, found });
+    }
+    if bytes.len() as u64 != descriptor.size {
+        let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
+        return Err(broken(what, why));
+    }
+    json::parse(bytes).map_err(|why| broken(what, why))
 }
 
 /// Opens the image that `name` says, for one platform. Relative paths start at `folder`; archives that are compressed are
@@ -211,20 +219,55 @@ pub fn open(
     }
     let index = json::parse(&place.read("index.json")?).map_err(|why| broken("index.json", why))?;
     let top = choose(&index, name, platform)?;
-    let mut found = Seen::default();
-    let manifest = resolve(&place, &top, platform, DEPTH, &mut found)?;
-    let manifest = manifest.ok_or_else(|| {
-        found.platforms.sort();
-        found.platforms.dedup();
-        ImageError::Platform { wanted: platform.clone(), available: found.platforms }
-    })?;
+    let manifest = find(&top, platform, &mut |descriptor, what| place.document(descriptor, what))?;
     if let Some(pinned) = name.digest
         && pinned != top.digest
         && pinned != manifest.digest
     {
         return Err(ImageError::Pinned { found: top.digest });
     }
-    read_manifest(&place, &manifest, platform)
+    Ok(Image { top: Some(top), ..read_manifest(&place, &manifest, platform)? })
+}
+
+/// Finds the manifest for a platform below `top`, an index or the manifest itself. `read` gives the bytes of documents, or
+/// says why not; they are held against their descriptors here.
+///
+/// # Errors
+/// See [`ImageError`].
+pub fn manifest_for(
+    top: &Descriptor,
+    platform: &Platform,
+    read: &mut dyn FnMut(&Descriptor) -> Result<Vec<u8>, String>,
+) -> Result<Descriptor, ImageError> {
+    find(top, platform, &mut |descriptor, what| {
+        let bytes = read(descriptor).map_err(|why| broken(format!("{what} {}", descriptor.digest), why))?;
+        checked(&bytes, descriptor, what)
+    })
+}
+
+/// Reads a manifest, index or config from a file.
+///
+/// # Errors
+/// What the disk reports; that it is larger than such a document is.
+pub fn read_document(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_file(path)?.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > DOCUMENT {
+        return Err(io::Error::other("it is larger than 4 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Gives a document as JSON, held against its descriptor.
+type Documents<'a> = dyn FnMut(&Descriptor, &str) -> Result<Value, ImageError> + 'a;
+
+fn find(top: &Descriptor, platform: &Platform, document: &mut Documents) -> Result<Descriptor, ImageError> {
+    let mut found = Seen::default();
+    resolve(document, top, platform, DEPTH, &mut found)?.ok_or_else(|| {
+        found.platforms.sort();
+        found.platforms.dedup();
+        ImageError::Platform { wanted: platform.clone(), available: found.platforms }
+    })
 }
 
 fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
@@ -281,7 +324,7 @@ const DOCUMENTS: usize = 1000;
 
 /// Follows indexes to the manifest for the platform, noting in `seen` which platforms there are.
 fn resolve(
-    place: &Place,
+    document: &mut Documents,
     top: &Descriptor,
     platform: &Platform,
     depth: usize,
@@ -302,7 +345,7 @@ fn resolve(
     if seen.documents.len() > DOCUMENTS {
         return Err(broken("index", format!("more than {DOCUMENTS} documents have to be read to find a platform")));
     }
-    let index = place.document(top, "index")?;
+    let index = document(top, "index")?;
     for descriptor in descriptors(&index, "index")? {
         match &descriptor.platform {
             Some(other) if !same_platform(other, platform) => seen.platforms.push(other.to_string()),
@@ -310,15 +353,15 @@ fn resolve(
                 if !seen.documents.insert(descriptor.digest) || seen.documents.len() > DOCUMENTS {
                     continue;
                 }
-                let manifest = place.document(&descriptor, "manifest")?;
-                let config = place.document(&config_of(&manifest)?, "config")?;
+                let manifest = document(&descriptor, "manifest")?;
+                let config = document(&config_of(&manifest)?, "config")?;
                 match platform_of(&config) {
                     Some(other) if same_platform(&other, platform) => return Ok(Some(descriptor)),
                     other => seen.platforms.extend(other.map(|other| other.to_string())),
                 }
             }
             _ => {
-                if let Some(found) = resolve(place, &descriptor, platform, depth - 1, seen)? {
+                if let Some(found) = resolve(document, &descriptor, platform, depth - 1, seen)? {
                     return Ok(Some(found));
                 }
             }
@@ -359,7 +402,8 @@ fn read_manifest(place: &Place, descriptor: &Descriptor, platform: &Platform) ->
         let blob = place.blob(&format!("blobs/sha256/{}", descriptor.digest.hex()))?;
         Ok(Layer { descriptor, diff_id, blob })
     });
-    Ok(Image { digest: Some(descriptor.digest), layers: layers.collect::<Result<_, ImageError>>()?, config })
+    let layers = layers.collect::<Result<_, ImageError>>()?;
+    Ok(Image { digest: Some(descriptor.digest), manifest: Some(descriptor.clone()), top: None, layers, config })
 }
 
 fn diff_ids(config: &Value) -> Result<Vec<Digest>, ImageError> {

@@ -33,7 +33,7 @@ pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Resu
         let descriptor = describe(&blob).map_err(|source| ImageError::Io { path: name, source })?;
         Ok(Layer { descriptor, diff_id, blob })
     });
-    Ok(Image { digest: None, layers: layers.collect::<Result<_, ImageError>>()?, config })
+    Ok(Image { digest: None, manifest: None, top: None, layers: layers.collect::<Result<_, ImageError>>()?, config })
 }
 
 fn choose<'a>(manifest: &'a Value, name: &ImageName) -> Result<&'a Value, ImageError> {

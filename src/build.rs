@@ -7,6 +7,7 @@ use crate::oci::{ImageName, Transport};
 use crate::plan::{Context, Plan};
 use crate::recipe::{Diagnostic, Input, Syntax, Variables, parse};
 use crate::source::disk::Root;
+use crate::source::{Inputs, Ready};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,10 +90,15 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         .and_then(|output| Root::new(request.folder, named.as_deref(), &output))
         .map_err(cannot_read)?;
 
-    for image in recipe.inputs.values().filter_map(|input| match &input.value {
-        Input::Image { image } => Some(image),
+    let mut inputs = Inputs::default();
+    let images = recipe.inputs.iter().filter_map(|(name, input)| match &input.value {
+        Input::Image { image } => Some((name, image)),
         _ => None,
-    }) {
+    });
+    for (name, image) in images {
+        for platform in &recipe.image.platforms {
+            inputs.insert(name, platform, Ready::Image(image.value.clone()));
+        }
         if let Transport::Layout(path) | Transport::OciArchive(path) | Transport::DockerArchive(path) = &image.transport
             && let (Ok(input), Ok(target)) = (root.path().join(path).canonicalize(), target.path().canonicalize())
             && input == target
@@ -106,6 +112,7 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
 
     let context = Context {
         root: &root,
+        inputs: &inputs,
         scratch: request.scratch,
         interrupt: request.interrupt,
         source_date_epoch: request.source_date_epoch,

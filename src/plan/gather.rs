@@ -2,17 +2,18 @@
 
 mod copy;
 mod extract;
+mod from;
 
+use super::inputs::Inputs;
 use super::lower::{Below, Lower};
 use super::owners;
-use super::through::through;
 use super::{Context, Pinned, instant};
 use crate::recipe::{
-    Capabilities, Diagnostic, Filter, From, Layer, Link, Mkdir, Modes, Owner, Recipe, Remove, Span, Spanned, Statement,
+    Capabilities, Diagnostic, Filter, Layer, Link, Mkdir, Modes, Owner, Recipe, Remove, Span, Spanned, Statement,
     Template, Variables, Write,
 };
 use crate::source::Content;
-use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, PathError};
+use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, PathError, through};
 
 /// What every statement of a layer can see.
 #[derive(Clone, Copy)]
@@ -21,6 +22,7 @@ pub struct Work<'a> {
     pub layer: &'a Layer,
     pub variables: &'a Variables,
     pub context: Context<'a>,
+    pub inputs: &'a Inputs<'a>,
     pub created: i64,
     pub mtime: i64,
     pub lower: &'a Lower,
@@ -265,15 +267,14 @@ impl Gathering<'_, '_> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    /// The path beside the recipe that a statement names.
-    fn disk(&self, from: &Spanned<From>) -> Result<String, Mistakes> {
-        match &from.value {
-            From::Disk(template) => Ok(template.expand(self.work.variables)),
-            From::Input { input, .. } => Err(vec![
-                Diagnostic::at(input.span, format!("content from the input `{}` cannot be used yet", input.value))
-                    .help("`rebake lock` is to fetch it; this version takes files from beside the recipe"),
-            ]),
+    /// Pinned bytes may say an owner that no system has.
+    fn check_owner(&self, at: Span, attributes: &Attributes, what: impl Fn() -> String) -> Result<(), Mistakes> {
+        let Attributes { uid, gid, .. } = *attributes;
+        if uid.max(gid) < u64::from(u32::MAX) {
+            return Ok(());
         }
+        let why = format!("{} belongs to {uid}:{gid}, and no system has such a user", what());
+        Err(vec![Diagnostic::at(at, why).help("give it another one with `owner`")])
     }
 }
 

@@ -1,11 +1,10 @@
 //! What the layers below hold together: enough to know where a path leads and what its folder is like.
 
-use super::through::through;
 use crate::layer::read::{RawEntry, RawKind};
 use crate::layer::write::{Content as _, MTIME};
 use crate::source::{Content, image};
-use crate::tree::{Attributes, Entry, EntryPath, Kind, PathError, Tree};
-use image::ImageError;
+use crate::tree::{Attributes, Entry, EntryPath, Kind, Tree, through};
+use image::{Change, ImageError, relative};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::Bound;
@@ -158,35 +157,32 @@ impl Lower {
                 return Err(broken("the image's names, targets and attributes fill more than 256 MiB".to_owned()));
             }
             // Whiteouts speak of the layers below only, wherever they stand in the tar; the rest waits.
-            let (folder, name) = split(&entry.path);
-            if name == b".wh..wh..opq" {
-                if let Some(folder) = relative(folder).map_err(broken)? {
+            match Change::of(&entry.path).map_err(broken)? {
+                Change::Entry(path) => {
+                    if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") {
+                        match &entry.kind {
+                            RawKind::File { .. } => {
+                                let bytes = read_accounts(data).map_err(|error| broken(error.to_string()))?;
+                                accounts.push((path.clone(), bytes));
+                            }
+                            RawKind::HardLink(target) => {
+                                linked.extend(relative(target).map_err(broken)?.map(|target| (path.clone(), target)));
+                            }
+                            _ => {}
+                        }
+                    }
+                    added.push((path, standing(entry)));
+                }
+                Change::Removal(path) => {
+                    let path = self.resolved(&path, false).map_err(broken)?;
+                    path.into_iter().for_each(|path| self.remove(&path));
+                }
+                Change::Opaque(Some(folder)) => {
                     let folder = self.resolved(&folder, true).map_err(broken)?;
                     folder.into_iter().for_each(|folder| self.remove_children(&folder));
-                } else {
-                    *self = Self { held: self.held, ..Self::default() };
                 }
-            } else if entry.path.split(|&b| b == b'/').any(|part| part.starts_with(b".wh..wh.")) {
-                // What aufs once kept for itself; every client passes over it.
-            } else if let Some(name) = name.strip_prefix(b".wh.") {
-                let path = relative(&[folder, b"/", name].concat()).map_err(broken)?;
-                let path = path.ok_or_else(|| broken("a whiteout has no name".to_owned()))?;
-                let path = self.resolved(&path, false).map_err(broken)?;
-                path.into_iter().for_each(|path| self.remove(&path));
-            } else if let Some(path) = relative(&entry.path).map_err(broken)? {
-                if matches!(path.as_bytes(), b"etc/passwd" | b"etc/group") {
-                    match &entry.kind {
-                        RawKind::File { .. } => {
-                            accounts
-                                .push((path.clone(), read_accounts(data).map_err(|error| broken(error.to_string()))?));
-                        }
-                        RawKind::HardLink(target) => {
-                            linked.extend(relative(target).map_err(broken)?.map(|target| (path.clone(), target)));
-                        }
-                        _ => {}
-                    }
-                }
-                added.push((path, standing(entry)));
+                Change::Opaque(None) => *self = Self { held: self.held, ..Self::default() },
+                Change::Nothing => {}
             }
             if added.len() + self.entries.len() > MOST_ENTRIES {
                 return Err(broken(format!("the image has more than {MOST_ENTRIES} paths")));
@@ -234,7 +230,7 @@ impl Lower {
     }
 
     fn resolved(&self, path: &EntryPath, leaf: bool) -> Result<Option<EntryPath>, String> {
-        through(path, leaf, |at| self.link(at))
+        through(path, leaf, |at| self.link(at)).map_err(|astray| astray.to_string())
     }
 }
 
@@ -254,22 +250,6 @@ fn kept_size(entry: &RawEntry) -> usize {
         RawKind::Directory => entry.attributes.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum(),
         RawKind::Symlink(target) => target.len(),
         _ => 0,
-    }
-}
-
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().rposition(|&b| b == b'/') {
-        Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..).unwrap_or_default()),
-        None => (b"", path),
-    }
-}
-
-/// A path of a base layer; `None` is the root.
-fn relative(path: &[u8]) -> Result<Option<EntryPath>, String> {
-    match EntryPath::parse(path) {
-        Ok(path) => Ok(Some(path)),
-        Err(PathError::Root) => Ok(None),
-        Err(error) => Err(format!("the path `{}` {error}", crate::tree::Printable(path))),
     }
 }
 

@@ -5,17 +5,17 @@
 
 mod config;
 mod gather;
+mod inputs;
 mod lower;
 mod owners;
 mod settle;
-mod through;
 mod users;
 
 use crate::layer::write::MTIME;
 use crate::lock::Pinned;
 use crate::oci::{Compression, Digest, Platform};
 use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Spanned, Template, Variables};
-use crate::source::{Content, disk::Root, image};
+use crate::source::{Content, Inputs, Ready, disk::Root, image};
 use crate::tree::{Origin, Tree};
 use lower::Lower;
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub type Place = Span;
 pub struct Context<'a> {
     /// The recipe's folder.
     pub root: &'a Root,
+    /// The recipe's inputs, at hand.
+    pub inputs: &'a Inputs,
     /// Where unpacked archives may lie while the image is built.
     pub scratch: &'a Path,
     /// Set when the user wants to stop.
@@ -100,13 +102,15 @@ impl Plan {
         let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
         let variables = Variables::new(&recipe.image.name, version, platform);
         let (base, base_config, mut lower) = base(recipe, platform, context)?;
+        let inputs = inputs::Inputs::new(recipe, platform, &variables, context);
 
         let mut mistakes = Vec::new();
         let mut layers = Vec::new();
         for (n, layer) in recipe.layers.iter().enumerate() {
             let mtime = layer.defaults.mtime.as_ref().or(recipe.image.defaults.mtime.as_ref());
             let mtime = mtime.map_or(MTIME, |mtime| instant(mtime.value, created));
-            let work = gather::Work { recipe, layer, variables: &variables, context, created, mtime, lower: &lower };
+            let (inputs, variables) = (&inputs, &variables);
+            let work = gather::Work { recipe, layer, variables, context, inputs, created, mtime, lower: &lower };
             let gathered = gather::gather(&work, &mut mistakes);
             let tree = settle::settle(gathered, &work, &mut mistakes);
             if let Err(error) = lower.put(&tree) {
@@ -182,11 +186,16 @@ fn base(
         mistake.labels.push(label);
         vec![mistake]
     };
-    let image = image::open(name, context.root.path(), platform, context.scratch, context.interrupt).map_err(failed)?;
+    let ready = inputs::ready(input, platform, context).map_err(|mistake| vec![mistake])?;
+    let image = inputs::image(ready, platform, context).map_err(failed)?;
+    let name = match ready {
+        Ready::Blobs { name, .. } => name.clone(),
+        _ => name.without_digest(),
+    };
     let mut lower = Lower::default();
     for layer in &image.layers {
         lower.put_base(layer, context.interrupt).map_err(failed)?;
     }
-    let base = Base { name: name.without_digest(), digest: image.digest, layers: image.layers };
+    let base = Base { name, digest: image.digest, layers: image.layers };
     Ok((Some(base), Some(image.config), lower))
 }

@@ -3,10 +3,9 @@
 
 use super::gather::{Gathered, Work};
 use super::lower::Below;
-use super::through::through;
 use crate::recipe::{Diagnostic, Span};
 use crate::source::Content;
-use crate::tree::{Attributes, Conflict, Difference, Entry, EntryPath, Firmness, Kind, LinkId, Origin, Tree};
+use crate::tree::{Attributes, Conflict, Difference, Entry, EntryPath, Firmness, Kind, LinkId, Origin, Tree, through};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -155,8 +154,8 @@ impl Settling<'_> {
                     };
                     place.and_then(|place| {
                         self.folders.insert(parent, place.clone());
-                        let name = EntryPath::parse(path.file_name()).map_err(|error| error.to_string())?;
-                        name.below(place.as_ref()).map(Some).map_err(|error| error.to_string())
+                        let name = EntryPath::parse(path.file_name())?;
+                        Ok(Some(name.below(place.as_ref())?))
                     })
                 }
             },

@@ -1,8 +1,11 @@
 //! Files beside the recipe. Of a file only its content and its executable bit are looked at; folders are listed, symlinks
 //! kept; nothing outside the recipe's folder is ever reached.
 
-use super::filter::Filter;
-use crate::tree::Printable;
+use super::Content;
+use super::filter::{Filter, literal_prefix};
+use super::place::{Found, FoundBelow, Says};
+use crate::layer::write::Content as _;
+use crate::tree::{Kind, Printable};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -74,20 +77,6 @@ pub enum DiskError {
     },
 }
 
-/// What a path beside the recipe is.
-#[derive(Debug, Clone)]
-pub enum Found {
-    /// A folder.
-    Folder,
-    /// A file.
-    File(HostFile),
-    /// A symlink, as it is; only inside a folder.
-    Symlink(Box<[u8]>),
-}
-
-/// Something in a folder, and its path below that folder.
-pub type FoundBelow = (Box<[u8]>, Found);
-
 /// A file as it was when the layer was planned.
 #[derive(Debug, Clone)]
 pub struct HostFile {
@@ -95,8 +84,6 @@ pub struct HostFile {
     /// Relative to the root, or absolute once symlinks are followed.
     path: Box<Path>,
     stamp: Stamp,
-    /// Whether its owner may execute it.
-    pub executable: bool,
 }
 
 /// Another content nearly always has another stamp.
@@ -230,7 +217,7 @@ impl Root {
         let base = literal_prefix(pattern);
         let (folder, found) = self.find(if base.is_empty() { "." } else { base })?;
         let mut matches = Vec::new();
-        if !matches!(found, Found::Folder) {
+        if found.kind != Kind::Directory {
             return Ok(matches);
         }
         let depth = pattern.split('/').count() - base.split('/').filter(|part| !part.is_empty()).count();
@@ -261,9 +248,9 @@ impl Root {
     pub fn read(&self, from: &Path) -> Result<Vec<u8>, DiskError> {
         let io_error = |source| DiskError::Io { path: from.display().to_string(), source };
         match self.find(from)? {
-            (_, Found::File(file)) => {
+            (_, Found { kind: Kind::File { content, .. }, .. }) => {
                 let mut bytes = Vec::new();
-                file.open().and_then(|mut reader| reader.read_to_end(&mut bytes)).map_err(io_error)?;
+                content.open().and_then(|mut reader| reader.read_to_end(&mut bytes)).map_err(io_error)?;
                 Ok(bytes)
             }
             _ => Err(io_error(io::ErrorKind::IsADirectory.into())),
@@ -300,18 +287,16 @@ impl Root {
         let kind = metadata.file_type();
         let special = |what| Err(DiskError::Special { path: relative.display().to_string(), what });
         if kind.is_dir() {
-            Ok(Found::Folder)
+            Ok(Found::FOLDER)
         } else if kind.is_file() {
-            Ok(Found::File(HostFile {
-                root: self.clone(),
-                path: relative.into(),
-                stamp: Stamp::of(metadata),
-                executable: metadata.mode() & 0o100 != 0,
-            }))
+            let file = HostFile { root: self.clone(), path: relative.into(), stamp: Stamp::of(metadata) };
+            let kind = Kind::File { size: file.size(), content: Content::Disk(file), link: None };
+            Ok(Found { kind, says: Says::Executable(metadata.mode() & 0o100 != 0) })
         } else if kind.is_symlink() {
             let target = fs::read_link(self.folder.join(relative))
                 .map_err(|source| DiskError::Io { path: relative.display().to_string(), source })?;
-            Ok(Found::Symlink(target.as_os_str().as_bytes().into()))
+            let kind = Kind::Symlink { target: target.as_os_str().as_bytes().into() };
+            Ok(Found { kind, says: Says::Executable(true) })
         } else if kind.is_fifo() {
             special("a named pipe")
         } else if kind.is_socket() {
@@ -342,6 +327,12 @@ impl HostFile {
         Printable(self.path.as_os_str().as_bytes()).to_string()
     }
 
+    /// Where it is, absolute.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.root.folder.join(&self.path)
+    }
+
     /// Opens it for one reading from start to end.
     ///
     /// # Errors
@@ -350,7 +341,7 @@ impl HostFile {
         let file = File::options()
             .read(true)
             .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
-            .open(self.root.folder.join(&self.path))
+            .open(self.path())
             .map_err(|error| self.unreadable(&error))?;
         let reader = Checked { file, planned: self, left: self.size() };
         reader.check()?;
@@ -399,16 +390,6 @@ impl Read for Checked<'_> {
         }
         self.left -= n as u64;
         Ok(n)
-    }
-}
-
-/// The part of a pattern before its first part with a wildcard: where a search begins.
-fn literal_prefix(pattern: &str) -> &str {
-    match pattern.find(['*', '?', '[', '{']) {
-        None => pattern,
-        Some(wild) => {
-            pattern.get(..wild).and_then(|fixed| fixed.rfind('/').and_then(|at| fixed.get(..at))).unwrap_or("")
-        }
     }
 }
 

@@ -31,6 +31,17 @@ pub fn pattern(text: &str) -> Result<Glob, PatternError> {
     Ok(GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build()?)
 }
 
+/// The part of a pattern before its first part with a wildcard: where a search begins.
+#[must_use]
+pub fn literal_prefix(pattern: &str) -> &str {
+    match pattern.find(['*', '?', '[', '{']) {
+        None => pattern,
+        Some(wild) => {
+            pattern.get(..wild).and_then(|fixed| fixed.rfind('/').and_then(|at| fixed.get(..at))).unwrap_or("")
+        }
+    }
+}
+
 fn set(patterns: &[String]) -> Result<GlobSet, PatternError> {
     let mut set = GlobSetBuilder::new();
     for text in patterns {

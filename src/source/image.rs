@@ -1,8 +1,12 @@
-//! Reads an image from a layout or an archive on disk: the manifest for one platform, its config and its layers. Every
+//! Reads an image from a layout, an archive or a set of blobs on disk: the manifest for one platform, its config and its layers. Every
 //! byte is held against the digest that names it.
 
+mod change;
 mod docker;
+mod merge;
 mod verified;
+
+pub use change::{Change, relative};
 
 use super::archive::{self, Limits, Slice};
 use crate::layer::decompress;
@@ -113,10 +117,16 @@ fn broken(what: impl Into<String>, why: impl Into<String>) -> ImageError {
     ImageError::Broken { what: what.into(), why: why.into() }
 }
 
-/// A layout, in a folder or in a tar; `shown` is what the user calls it.
+/// A layout, in a folder or in a tar, or blobs alone; `shown` is what the user calls it.
 enum Place {
     Folder { path: PathBuf, shown: String },
     Tar { shown: String, files: BTreeMap<Vec<u8>, Slice> },
+    Blobs { shown: String, files: BTreeMap<String, PathBuf> },
+}
+
+/// Where a blob stands in a layout.
+fn blob_name(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
 }
 
 impl Place {
@@ -131,7 +141,7 @@ impl Place {
 
     fn name(&self) -> &str {
         match self {
-            Self::Folder { shown, .. } | Self::Tar { shown, .. } => shown,
+            Self::Folder { shown, .. } | Self::Tar { shown, .. } | Self::Blobs { shown, .. } => shown,
         }
     }
 
@@ -160,6 +170,10 @@ impl Place {
                 let source = io::Error::new(io::ErrorKind::NotFound, "the archive has no such file");
                 ImageError::Io { path: name.to_owned(), source }
             }),
+            Self::Blobs { files, .. } => files.get(name).cloned().map(Blob::File).ok_or_else(|| {
+                let source = io::Error::new(io::ErrorKind::NotFound, "it was not fetched");
+                ImageError::Io { path: name.to_owned(), source }
+            }),
         }
     }
 
@@ -175,7 +189,7 @@ impl Place {
 
     /// A manifest, index or config, held against its descriptor.
     fn document(&self, descriptor: &Descriptor, what: &str) -> Result<Value, ImageError> {
-        checked(&self.read(&format!("blobs/sha256/{}", descriptor.digest.hex()))?, descriptor, what)
+        checked(&self.read(&blob_name(descriptor.digest))?, descriptor, what)
     }
 }
 
@@ -268,6 +282,20 @@ fn find(top: &Descriptor, platform: &Platform, document: &mut Documents) -> Resu
         found.platforms.dedup();
         ImageError::Platform { wanted: platform.clone(), available: found.platforms }
     })
+}
+
+/// Opens an image whose manifest for the platform is known, and whose blobs are files. `name` is what the user calls it.
+///
+/// # Errors
+/// See [`ImageError`].
+pub fn open_blobs(
+    name: &str,
+    manifest: &Descriptor,
+    blobs: &BTreeMap<Digest, PathBuf>,
+    platform: &Platform,
+) -> Result<Image, ImageError> {
+    let files = blobs.iter().map(|(digest, path)| (blob_name(*digest), path.clone())).collect();
+    read_manifest(&Place::Blobs { shown: name.to_owned(), files }, manifest, platform)
 }
 
 fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
@@ -399,7 +427,7 @@ fn read_manifest(place: &Place, descriptor: &Descriptor, platform: &Platform) ->
                 broken(format!("layer {}", descriptor.digest), why)
             })?
             .to_owned();
-        let blob = place.blob(&format!("blobs/sha256/{}", descriptor.digest.hex()))?;
+        let blob = place.blob(&blob_name(descriptor.digest))?;
         Ok(Layer { descriptor, diff_id, blob })
     });
     let layers = layers.collect::<Result<_, ImageError>>()?;

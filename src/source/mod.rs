@@ -1,11 +1,13 @@
-//! Where content comes from: the disk beside the recipe, archives, image layouts. What is read is checked while it is
+//! Where content comes from: the disk beside the recipe, inputs, archives, images. What is read is checked while it is
 //! read; nothing here decides what an image looks like.
 
 pub mod archive;
 pub mod disk;
+pub mod files;
 pub mod filter;
 pub mod image;
 mod inputs;
+pub mod place;
 
 pub use inputs::{Inputs, Ready};
 
@@ -18,7 +20,7 @@ use std::sync::Arc;
 pub enum Content {
     /// A file beside the recipe.
     Disk(disk::HostFile),
-    /// A part of an archive.
+    /// A part of an archive, or a file of an input.
     Archive(archive::Slice),
     /// Text of the recipe itself, or made by rebake.
     Text(Arc<[u8]>),

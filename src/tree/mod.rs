@@ -4,9 +4,11 @@
 
 mod conflict;
 mod path;
+mod through;
 
 pub use conflict::{Conflict, Difference};
 pub use path::{EntryPath, PathError, Printable};
+pub use through::{Astray, Top, through, through_below};
 
 use std::collections::{BTreeMap, btree_map};
 
@@ -79,6 +81,21 @@ impl<C> Kind<C> {
             Self::BlockDevice { .. } => "a block device",
             Self::Fifo => "a named pipe",
         }
+    }
+
+    /// The same with another content, if it is a file.
+    ///
+    /// # Errors
+    /// What `content` returns.
+    pub fn try_map<D, E>(self, content: impl FnOnce(C) -> Result<D, E>) -> Result<Kind<D>, E> {
+        Ok(match self {
+            Self::File { content: old, size, link } => Kind::File { content: content(old)?, size, link },
+            Self::Directory => Kind::Directory,
+            Self::Symlink { target } => Kind::Symlink { target },
+            Self::CharDevice { major, minor } => Kind::CharDevice { major, minor },
+            Self::BlockDevice { major, minor } => Kind::BlockDevice { major, minor },
+            Self::Fifo => Kind::Fifo,
+        })
     }
 }
 

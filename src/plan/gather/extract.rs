@@ -1,38 +1,24 @@
 //! `[[layer.extract]]`: the members of an archive. It is pinned bytes, so what it says of mode, owner, time and extended
 //! attributes counts, unless the statement says otherwise.
 
+use super::from::{Source, Taken};
 use super::{Gathering, Mistakes, instant};
-use crate::recipe::{Diagnostic, Extract, Span};
+use crate::plan::Context;
+use crate::recipe::{Diagnostic, Extract};
 use crate::source::Content;
-use crate::source::archive::{self, Limits, Member};
-use crate::source::disk::{DiskError, Found};
+use crate::source::archive::{self, Archive, Limits, Member, Slice};
 use crate::source::filter::Ignore;
-use crate::tree::{EntryPath, Firmness, Kind, LinkId};
+use crate::source::place::Found;
+use crate::tree::{EntryPath, Firmness, Kind};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::path::Path;
 
 impl Gathering<'_, '_> {
     pub(super) fn extract(&mut self, extract: &Extract) -> Result<(), Mistakes> {
-        let at = extract.from.span;
-        let from = self.disk(&extract.from)?;
-        let context = self.work.context;
-        let path = match context.root.find(&from) {
-            Ok((path, Found::File(_))) => path,
-            Ok(_) => {
-                return Err(vec![
-                    Diagnostic::at(at, format!("`{from}` is a folder, not an archive"))
-                        .help("[[layer.copy]] copies a folder"),
-                ]);
-            }
-            Err(DiskError::Missing(_)) if extract.optional => return Ok(()),
-            Err(error) => return Err(vec![from_disk(at, error)]),
-        };
-        let path = context.root.path().join(path);
-        let archive =
-            archive::open(&path, context.scratch, &Limits::default(), context.interrupt).map_err(|error| {
-                let help = error.help();
-                vec![Diagnostic { help, ..Diagnostic::at(at, format!("cannot extract `{from}`: {}", error.why())) }]
-            })?;
-
+        let taken = self.taken(&extract.from)?;
+        let (at, from) = (taken.at, taken.called());
+        let Some(archive) = self.archive(extract, &taken)? else { return Ok(()) };
         let to = self.place(&extract.to)?;
         let owner = extract.owner.as_ref().map(|owner| self.owner(owner)).transpose()?;
         let mtime = extract.mtime.as_ref().map(|mtime| instant(mtime.value, self.work.created));
@@ -52,21 +38,15 @@ impl Gathering<'_, '_> {
                 continue;
             }
             let path = name.below(to.as_ref()).map_err(|error| {
-                vec![Diagnostic::at(at, format!("the path of `{}` in `{from}` {error}", member.path))]
+                vec![Diagnostic::at(at, format!("the path of `{}` in {from} {error}", member.path))]
             })?;
-            let Member { mut attributes, kind, .. } = member;
+            let (mut attributes, kind) = (member.attributes, member.kind);
             if let Some((uid, gid)) = owner {
                 (attributes.uid, attributes.gid) = (uid, gid);
             }
-            if attributes.uid.max(attributes.gid) >= u64::from(u32::MAX) {
-                let why = format!("`{}` in `{from}` belongs to {}:{}", member.path, attributes.uid, attributes.gid);
-                return Err(vec![
-                    Diagnostic::at(at, format!("{why}, and no system has such a user"))
-                        .help("give it another one with `owner`"),
-                ]);
-            }
+            self.check_owner(at, &attributes, || format!("`{}` in {from}", member.path))?;
             attributes.mtime = mtime.unwrap_or(attributes.mtime);
-            let kind = self.own(kind);
+            let Ok(kind) = self.own(kind).try_map(|slice| Ok::<_, Infallible>(Content::Archive(slice)));
             let mode = match kind {
                 Kind::Directory => extract.modes.dirs,
                 Kind::Symlink { .. } => None,
@@ -76,36 +56,36 @@ impl Gathering<'_, '_> {
             self.add(path, attributes, kind, Firmness::Stated);
         }
         if !extract.optional {
-            self.unmatched(&extract.filter, &filter, &format!("`{from}`"))?;
+            self.unmatched(&extract.filter, &filter, &from)?;
         }
         Ok(())
     }
 
-    /// The member's kind with our content; its hard links stay apart from those of other archives.
-    fn own(&self, kind: Kind<archive::Slice>) -> Kind<Content> {
-        let statement = u64::from(self.origin.0) << 32;
-        match kind {
-            Kind::File { content, size, link } => Kind::File {
-                content: Content::Archive(content),
-                size,
-                link: link.map(|link| LinkId(statement + link.0)),
+    /// The archive that a statement names; none if it may be missing, and is.
+    fn archive(&self, extract: &Extract, taken: &Taken) -> Result<Option<Archive>, Mistakes> {
+        let (at, from) = (taken.at, taken.called());
+        let Context { scratch, interrupt, .. } = self.work.context;
+        let limits = Limits::default();
+        let open = |slice: &Slice| archive::from_slice(slice, Path::new(""), scratch, &limits, interrupt);
+        let archive = match &taken.source {
+            Source::File { content, .. } => open(content),
+            Source::Path(place, path) => match place.find(Path::new(path)) {
+                Ok((_, Found { kind: Kind::File { content: Content::Archive(slice), .. }, .. })) => open(&slice),
+                Ok((_, Found { kind: Kind::File { content: Content::Disk(file), .. }, .. })) => {
+                    archive::open(&file.path(), scratch, &limits, interrupt)
+                }
+                Ok((_, found)) => {
+                    let mistake = Diagnostic::at(at, format!("{from} is {}, not an archive", found.kind.noun()));
+                    return Err(vec![mistake.help("[[layer.copy]] copies files and folders")]);
+                }
+                Err(error) if error.is_missing() && extract.optional => return Ok(None),
+                Err(error) => return Err(vec![taken.unusable(&error)]),
             },
-            Kind::Directory => Kind::Directory,
-            Kind::Symlink { target } => Kind::Symlink { target },
-            Kind::CharDevice { major, minor } => Kind::CharDevice { major, minor },
-            Kind::BlockDevice { major, minor } => Kind::BlockDevice { major, minor },
-            Kind::Fifo => Kind::Fifo,
-        }
-    }
-}
-
-/// What help there is for an archive that cannot be had.
-fn from_disk(at: Span, error: DiskError) -> Diagnostic {
-    let mistake = Diagnostic::at(at, error.to_string());
-    match error {
-        DiskError::Missing(_) => mistake.help("paths are relative to the recipe's folder; or set `optional = true`"),
-        DiskError::Outside { .. } => mistake.help("copy it into the recipe's folder, or make it an input"),
-        _ => mistake,
+        };
+        archive.map(Some).map_err(|error| {
+            let help = error.help();
+            vec![Diagnostic { help, ..Diagnostic::at(at, format!("cannot extract {from}: {}", error.why())) }]
+        })
     }
 }
 

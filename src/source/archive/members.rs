@@ -7,24 +7,24 @@ use crate::layer::read::{RawEntry, RawKind};
 use crate::tree::{Attributes, EntryPath, Kind, LinkId, PathError};
 use std::collections::BTreeMap;
 
-/// Collects members in archive order.
-pub(super) struct Members<'a> {
+/// Collects members in archive order; `C` is their content, or where it is.
+pub(in crate::source) struct Members<'a, C = Slice> {
     limits: &'a Limits,
     /// None where a later member took the place.
-    list: Vec<Option<Member>>,
+    list: Vec<Option<Member<C>>>,
     places: BTreeMap<EntryPath, usize>,
     links: u64,
     /// Bytes of names, targets and extended attributes so far.
     names: u64,
 }
 
-impl<'a> Members<'a> {
-    pub(super) fn new(limits: &'a Limits) -> Self {
+impl<'a, C: Clone + PartialEq> Members<'a, C> {
+    pub(in crate::source) fn new(limits: &'a Limits) -> Self {
         Self { limits, list: Vec::new(), places: BTreeMap::new(), links: 0, names: 0 }
     }
 
-    /// Counts a member against the limits, and judges its path. None for the root (`./`), which is nothing to extract.
-    pub(super) fn admit(&mut self, entry: &RawEntry) -> Result<Option<EntryPath>, Fault> {
+    /// Counts a member against the limits.
+    pub(in crate::source) fn weigh(&mut self, entry: &RawEntry) -> Result<(), Fault> {
         let limit = self.limits.members;
         if self.list.len() >= limit {
             return Err(Fault::Limit { what: "members", limit: limit as u64 });
@@ -40,6 +40,12 @@ impl<'a> Members<'a> {
         if self.names > limit {
             return Err(Fault::Limit { what: "bytes of names and attributes", limit });
         }
+        Ok(())
+    }
+
+    /// Counts a member against the limits, and judges its path. None for the root (`./`), which is nothing to extract.
+    pub(super) fn admit(&mut self, entry: &RawEntry) -> Result<Option<EntryPath>, Fault> {
+        self.weigh(entry)?;
         if entry.path.starts_with(b"/") {
             return Err(Fault::Absolute);
         }
@@ -55,10 +61,10 @@ impl<'a> Members<'a> {
     /// other cases the later replaces the earlier, and with a folder all that is in it.
     ///
     /// What stands below something that is no folder is left to the tree to refuse.
-    pub(super) fn add(&mut self, path: EntryPath, attributes: Attributes, kind: Kind<Slice>) {
+    pub(in crate::source) fn add(&mut self, path: EntryPath, attributes: Attributes, kind: Kind<C>) {
         let old = self.places.get(&path).and_then(|&place| self.list.get_mut(place));
         if let Some(old) = old {
-            if let Some(old) = old.as_mut().filter(|old| old.is_folder() && matches!(kind, Kind::Directory)) {
+            if let Some(old) = old.as_mut().filter(|old| old.is_folder() && kind == Kind::Directory) {
                 old.attributes = attributes;
                 return;
             }
@@ -71,7 +77,30 @@ impl<'a> Members<'a> {
         self.list.push(Some(Member { path, attributes, kind }));
     }
 
-    fn remove_below(&mut self, folder: &EntryPath) {
+    /// Where the symlink at a path points.
+    pub(in crate::source) fn symlink(&self, path: &EntryPath) -> Option<&[u8]> {
+        match &self.list.get(*self.places.get(path)?)?.as_ref()?.kind {
+            Kind::Symlink { target } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Takes a path away, and all that is in it.
+    pub(in crate::source) fn remove(&mut self, path: &EntryPath) {
+        self.remove_below(path);
+        if let Some(place) = self.places.remove(path).and_then(|place| self.list.get_mut(place)) {
+            *place = None;
+        }
+    }
+
+    /// Takes everything away.
+    pub(in crate::source) fn clear(&mut self) {
+        self.places.clear();
+        self.list.iter_mut().for_each(|place| *place = None);
+    }
+
+    /// Takes all away that is in a folder.
+    pub(in crate::source) fn remove_below(&mut self, folder: &EntryPath) {
         // The first name that can stand below; if even that is too long, nothing does.
         let Ok(first) = EntryPath::parse([folder.as_bytes(), b"/\x01"].concat()) else { return };
         let below = self.places.range(first..).map(|(path, _)| path).take_while(|path| path.starts_with(folder));
@@ -85,7 +114,7 @@ impl<'a> Members<'a> {
 
     /// Adds a hard link: one more name of what its target is now, whatever takes that name later. The attributes are
     /// those of the target, as `link(2)` leaves them.
-    pub(super) fn link(&mut self, path: EntryPath, target: &[u8]) -> Result<(), Fault> {
+    pub(in crate::source) fn link(&mut self, path: EntryPath, target: &[u8]) -> Result<(), Fault> {
         let name = if target.starts_with(b"/") { None } else { EntryPath::parse(target).ok() };
         let name = name.ok_or_else(|| Fault::LinkPath(target.to_vec()))?;
         let place = self.places.get(&name).and_then(|&place| self.list.get_mut(place));
@@ -110,8 +139,8 @@ impl<'a> Members<'a> {
     }
 
     /// The members that are left, in archive order. A file whose other names were replaced is no link any more.
-    pub(super) fn finish(self) -> Vec<Member> {
-        let mut members: Vec<Member> = self.list.into_iter().flatten().collect();
+    pub(in crate::source) fn finish(self) -> Vec<Member<C>> {
+        let mut members: Vec<Member<C>> = self.list.into_iter().flatten().collect();
         let mut names: BTreeMap<LinkId, u64> = BTreeMap::new();
         for id in members.iter().filter_map(Member::link) {
             let count = names.entry(id).or_default();
@@ -126,9 +155,9 @@ impl<'a> Members<'a> {
     }
 }
 
-impl Member {
+impl<C: PartialEq> Member<C> {
     fn is_folder(&self) -> bool {
-        matches!(self.kind, Kind::Directory)
+        self.kind == Kind::Directory
     }
 
     fn link(&self) -> Option<LinkId> {
@@ -140,7 +169,7 @@ impl Member {
 }
 
 /// A symbolic link to `target`, if a file system would take it: 1 to 4095 bytes, none of them NUL.
-pub(super) fn symlink(target: Vec<u8>) -> Result<Kind<Slice>, Fault> {
+pub(in crate::source) fn symlink<C>(target: Vec<u8>) -> Result<Kind<C>, Fault> {
     if target.is_empty() || target.len() > 4095 || target.contains(&0) {
         return Err(Fault::SymlinkTarget);
     }

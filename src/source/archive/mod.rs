@@ -14,14 +14,15 @@ mod watch;
 mod zip;
 
 pub use error::{ArchiveError, Fault};
+pub(in crate::source) use members::{Members, symlink};
 pub use slice::Slice;
+pub(in crate::source) use spool::Spool;
 
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
 use crate::tree::{Attributes, EntryPath, Kind};
-use members::Members;
 use slice::{Backing, Stamp};
-use spool::Spool;
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,14 +33,23 @@ use watch::Watch;
 
 /// One member of an archive.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub struct Member<C = Slice> {
     /// Where it stands, inside the archive.
     pub path: EntryPath,
     /// Mode, owner, mtime, extended attributes, as the archive says. A zip has owner 0 and no extended attributes.
     pub attributes: Attributes,
     /// What it is. Hard links are files with one [`LinkId`](crate::tree::LinkId); the ids mean nothing outside this
     /// archive.
-    pub kind: Kind<Slice>,
+    pub kind: Kind<C>,
+}
+
+impl Member {
+    /// Its content is wanted, and there.
+    #[must_use]
+    pub fn wanted(self) -> Member<Option<Slice>> {
+        let Ok(kind) = self.kind.try_map(|slice| Ok::<_, Infallible>(Some(slice)));
+        Member { path: self.path, attributes: self.attributes, kind }
+    }
 }
 
 /// An archive, read.
@@ -114,12 +124,39 @@ pub fn from_file(
     })
 }
 
+/// Like [`open`], for an archive that is a member of another one, or a file of an input.
+///
+/// # Errors
+/// See [`Fault`].
+pub fn from_slice(
+    slice: &Slice,
+    name: &Path,
+    scratch: &Path,
+    limits: &Limits,
+    interrupt: &AtomicBool,
+) -> Result<Archive, ArchiveError> {
+    let failed = |fault| ArchiveError { archive: name.to_owned(), member: None, fault };
+    if let Some(file) = slice.whole() {
+        let file = file.try_clone().map_err(|error| failed(Fault::Open(error)))?;
+        return from_file(file, name, scratch, limits, interrupt);
+    }
+    let spool = |source| failed(Fault::Spool { folder: Some(scratch.to_owned()), source });
+    let mut file = tempfile::tempfile_in(scratch).map_err(spool)?;
+    let mut reader = Watch::new(slice.reader(), interrupt);
+    io::copy(&mut reader, &mut file).map_err(|source| match interrupt.load(Ordering::Relaxed) {
+        true => failed(Fault::Interrupted),
+        false => spool(source),
+    })?;
+    from_file(file, name, scratch, limits, interrupt)
+}
+
 fn read(mut file: File, scratch: &Path, limits: &Limits, interrupt: &AtomicBool) -> Result<Vec<Member>, Trouble> {
     let metadata = file.metadata().map_err(Fault::Open)?;
     if !metadata.is_file() {
         return Err(Fault::NoFile.into());
     }
     let stamp = Some(Stamp::of(&metadata));
+    file.rewind().map_err(Fault::Open)?;
     let head = head(&mut file).map_err(Fault::Open)?;
     file.rewind().map_err(Fault::Open)?;
     let backing = Arc::new(Backing { file, stamp });

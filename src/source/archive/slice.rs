@@ -3,7 +3,8 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What tells that a file is still the one that was opened: size and mtime, to the nanosecond. Its device and inode
@@ -54,6 +55,28 @@ pub struct Slice {
 impl Slice {
     pub(super) fn new(backing: &Arc<Backing>, offset: u64, len: u64) -> Self {
         Self { backing: Arc::clone(backing), offset, len }
+    }
+
+    /// The whole of the regular file at `path`.
+    ///
+    /// # Errors
+    /// If it is none, or cannot be opened.
+    pub fn file(path: &Path) -> io::Result<Self> {
+        // Without waiting, should it be a pipe.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(nonblock).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let stamp = Some(Stamp::of(&metadata));
+        Ok(Self { backing: Arc::new(Backing { file, stamp }), offset: 0, len: metadata.size() })
+    }
+
+    /// The file that it is the whole of, unless that is a temporary one of ours.
+    pub(super) fn whole(&self) -> Option<&File> {
+        let size = self.backing.stamp?.size;
+        (self.offset == 0 && self.len == size).then_some(&self.backing.file)
     }
 
     /// Length in bytes.

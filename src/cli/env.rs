@@ -19,6 +19,12 @@ pub struct Env {
     pub colors: bool,
     /// The width of the terminal, in columns.
     pub columns: Option<usize>,
+    /// Proxies and certificates.
+    #[allow(dead_code, reason = "the commands that fetch are to come")]
+    pub net: rebake::net::Settings,
+    /// Where credentials for registries may be.
+    #[allow(dead_code, reason = "the commands that fetch are to come")]
+    pub credentials: rebake::registry::Credentials,
 }
 
 impl Env {
@@ -33,6 +39,46 @@ impl Env {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             colors: std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
             columns: std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()),
+            net: net(),
+            credentials: rebake::registry::Credentials::new(credentials()),
         }
     }
+}
+
+/// The variable, if it is set to something.
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Proxies and certificates by the usual variables. As curl has it, the lower-case name of a proxy counts first, and
+/// `HTTP_PROXY` not at all: a web server sets it from a request's header.
+fn net() -> rebake::net::Settings {
+    let text =
+        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    rebake::net::Settings {
+        https_proxy: text(&["https_proxy", "HTTPS_PROXY"]),
+        http_proxy: text(&["http_proxy"]),
+        all_proxy: text(&["all_proxy", "ALL_PROXY"]),
+        no_proxy: text(&["no_proxy", "NO_PROXY"]),
+        cert_file: path("SSL_CERT_FILE"),
+        cert_dir: path("SSL_CERT_DIR"),
+        ..rebake::net::Settings::default()
+    }
+}
+
+/// Files of credentials: podman's before docker's. `REGISTRY_AUTH_FILE` stands for all of them.
+fn credentials() -> Vec<PathBuf> {
+    if let Some(only) = path("REGISTRY_AUTH_FILE") {
+        return vec![only];
+    }
+    let home = path("HOME");
+    let below = |folder: Option<PathBuf>, file: &str| folder.map(|folder| folder.join(file));
+    let config = path("XDG_CONFIG_HOME").or_else(|| below(home.clone(), ".config"));
+    let docker = path("DOCKER_CONFIG").or_else(|| below(home, ".docker"));
+    let files = [
+        below(path("XDG_RUNTIME_DIR"), "containers/auth.json"),
+        below(config, "containers/auth.json"),
+        below(docker, "config.json"),
+    ];
+    files.into_iter().flatten().collect()
 }

@@ -1,0 +1,148 @@
+//! Who we are: an answer to `WWW-Authenticate`, by password or by a token that is fetched with one.
+
+use super::credentials::{Found, Login};
+use super::error::{RegistryErrorKind, said};
+use super::{Repository, Way, lock};
+use crate::net::{Http, Method, Request, Response, basic};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use url::{Url, form_urlencoded};
+
+/// No answer about who we are is larger.
+pub(super) const TOKEN: u64 = 1 << 20;
+
+/// What opens a repository.
+#[derive(Clone, Default)]
+pub(super) struct Pass {
+    /// The value of `Authorization`.
+    pub(super) header: Option<String>,
+    /// The file that the credentials came from.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// `Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="..."`.
+struct Bearer {
+    realm: String,
+    service: Option<String>,
+    scope: Option<String>,
+}
+
+impl Repository<'_> {
+    fn key(&self) -> String {
+        format!("{}/{}", self.host, self.name)
+    }
+
+    /// What opened the repository last.
+    pub(super) fn pass(&self) -> Pass {
+        lock(&self.registry.passes).get(&self.key()).cloned().unwrap_or_default()
+    }
+
+    /// After a 401 to `used`: finds out what the registry wants, and gets it.
+    pub(super) fn authorize(
+        &self,
+        way: &Way,
+        used: &Pass,
+        refused: &Response,
+        interrupt: &AtomicBool,
+    ) -> Result<Pass, RegistryErrorKind> {
+        let found = self.registry.credentials.find(&self.host, &self.name).map_err(RegistryErrorKind::Credentials)?;
+        let file = found.as_ref().map(|found| found.file.clone());
+        let denied = || RegistryErrorKind::of(refused, file.clone());
+        let (bearer, has_basic) = challenges(refused);
+        let header = match (bearer, found) {
+            (Some(_), Some(Found { login: Login::Bearer(token), .. })) => format!("Bearer {token}"),
+            (Some(bearer), found) => {
+                let token = self.token(way, &bearer, found, interrupt)?;
+                format!("Bearer {token}")
+            }
+            (None, Some(Found { login: Login::Password { user, password }, .. })) if has_basic => {
+                basic(&user, &password)
+            }
+            _ => return Err(denied()),
+        };
+        let pass = Pass { header: Some(header), file: file.clone() };
+        // A password that was refused will be refused again.
+        if pass.header == used.header {
+            return Err(denied());
+        }
+        lock(&self.registry.passes).insert(self.key(), pass.clone());
+        Ok(pass)
+    }
+
+    /// Fetches a token (distribution's "token authentication", and OAuth2 for identity tokens).
+    fn token(
+        &self,
+        way: &Way,
+        bearer: &Bearer,
+        found: Option<Found>,
+        interrupt: &AtomicBool,
+    ) -> Result<String, RegistryErrorKind> {
+        let wrong = |why: &str| RegistryErrorKind::Token { why: why.to_owned() };
+        let mut url = Url::parse(&bearer.realm).map_err(|_| wrong("its token server is no URL"))?;
+        if url.scheme() != "https" && way.base.starts_with("https:") {
+            return Err(wrong("its token server speaks no TLS, and a password would be read by anybody on the way"));
+        }
+        let scope = bearer.scope.clone().unwrap_or_else(|| format!("repository:{}:pull", self.name));
+        let mut fields: Vec<(&str, &str)> = Vec::new();
+        fields.extend(bearer.service.as_deref().map(|service| ("service", service)));
+        let (file, login) = found.map(|found| (found.file, found.login)).unzip();
+        let http: &Http = &way.http;
+        let response = if let Some(Login::Identity(token)) = &login {
+            fields.extend([("grant_type", "refresh_token"), ("client_id", "rebake"), ("scope", &scope)]);
+            fields.push(("refresh_token", token));
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let headers = [("content-type", "application/x-www-form-urlencoded")];
+            let post = Request {
+                method: Method::Post,
+                headers: &headers,
+                body: body.as_bytes(),
+                ..Request::get(url.as_str(), TOKEN)
+            };
+            http.request(&post, interrupt)
+        } else {
+            fields.extend(scope.split_whitespace().map(|scope| ("scope", scope)));
+            url.query_pairs_mut().extend_pairs(fields);
+            let password = match &login {
+                Some(Login::Password { user, password }) => Some(basic(user, password)),
+                _ => None,
+            };
+            let headers: Vec<_> = password.iter().map(|password| ("authorization", password.as_str())).collect();
+            http.request(&Request { headers: &headers, ..Request::get(url.as_str(), TOKEN) }, interrupt)
+        }?;
+        match response.status {
+            200 => {
+                let json = crate::oci::json::parse(&response.body).unwrap_or_default();
+                let text = |name| json.get(name).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+                let token = text("token").or_else(|| text("access_token"));
+                token.map(str::to_owned).ok_or_else(|| wrong("its token server gives none"))
+            }
+            // OAuth2 says 400 to a token that is not valid.
+            400 | 401 | 403 => Err(RegistryErrorKind::Denied { credentials: file, said: said(&response.body) }),
+            429 => Err(RegistryErrorKind::of(&response, file)),
+            status => {
+                let said = said(&response.body).map(|said| format!(": {said}")).unwrap_or_default();
+                Err(wrong(&format!("its token server answers {status}{said}")))
+            }
+        }
+    }
+}
+
+/// What a registry accepts: a token, a password.
+fn challenges(refused: &Response) -> (Option<Bearer>, bool) {
+    let (mut bearer, mut has_basic) = (None, false);
+    for value in refused.headers("www-authenticate") {
+        for challenge in http_auth::parse_challenges(value).unwrap_or_default() {
+            let parameter = |name: &str| {
+                let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+                found.map(|(_, value)| value.to_unescaped())
+            };
+            if challenge.scheme.eq_ignore_ascii_case("bearer")
+                && let Some(realm) = parameter("realm")
+            {
+                bearer = Some(Bearer { realm, service: parameter("service"), scope: parameter("scope") });
+            }
+            has_basic |= challenge.scheme.eq_ignore_ascii_case("basic");
+        }
+    }
+    (bearer, has_basic)
+}

@@ -1,0 +1,102 @@
+//! Client of the distribution specification: manifests and blobs of a registry, by name.
+//!
+//! Nothing is read without a bound. What a manifest says is left to others; retries, redirects and resuming to `net`.
+
+mod auth;
+mod credentials;
+mod error;
+mod pull;
+
+pub use credentials::{Credentials, CredentialsError};
+pub use error::{RegistryError, RegistryErrorKind};
+pub use pull::Reference;
+
+use crate::net::{Http, HttpErrorKind, Request, is_loopback};
+use auth::Pass;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use url::Url;
+
+/// Registries, with what was learnt of them: how each is reached, and the tokens it gave.
+pub struct Registry {
+    http: Http,
+    credentials: Credentials,
+    insecure: bool,
+    ways: Mutex<BTreeMap<String, Way>>,
+    passes: Mutex<BTreeMap<String, Pass>>,
+}
+
+/// How a host is reached.
+#[derive(Clone)]
+struct Way {
+    http: Http,
+    /// `https://HOST`, or `http://HOST`.
+    base: String,
+}
+
+/// A repository of a registry.
+pub struct Repository<'a> {
+    registry: &'a Registry,
+    host: String,
+    name: String,
+}
+
+/// The tokens are secret.
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Repository<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repository({}/{})", self.host, self.name)
+    }
+}
+
+impl Registry {
+    /// With `insecure`, certificates are not checked, and registries without TLS are spoken to.
+    #[must_use]
+    pub fn new(http: &Http, credentials: &Credentials, insecure: bool) -> Self {
+        let (ways, passes) = Default::default();
+        let http = if insecure { http.trusting_anybody() } else { http.clone() };
+        Self { http, credentials: credentials.clone(), insecure, ways, passes }
+    }
+
+    /// A repository by its full name, as [`crate::oci::Transport::Registry`] has it: `docker.io/library/debian`.
+    #[must_use]
+    pub fn repository(&self, name: &str) -> Repository<'_> {
+        let (host, name) = name.split_once('/').unwrap_or(("docker.io", name));
+        Repository { registry: self, host: host.to_owned(), name: name.to_owned() }
+    }
+
+    /// How to reach a host: by TLS; on this machine, and where the user calls it insecure, without if none is spoken there.
+    fn way(&self, host: &str, interrupt: &AtomicBool) -> Result<Way, RegistryErrorKind> {
+        let mut ways = lock(&self.ways);
+        if let Some(way) = ways.get(host) {
+            return Ok(way.clone());
+        }
+        // The name that people use is not where its API is.
+        let api = if matches!(host, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { host };
+        let mut way = Way { http: self.http.clone(), base: format!("https://{api}") };
+        if self.insecure || Url::parse(&way.base).is_ok_and(|url| is_loopback(&url)) {
+            let ping = format!("{}/v2/", way.base);
+            match way.http.request(&Request { tries: 1, ..Request::get(&ping, auth::TOKEN) }, interrupt) {
+                Ok(_) => {}
+                Err(error) if matches!(error.kind, HttpErrorKind::Certificate(_) | HttpErrorKind::Interrupted) => {
+                    return Err(RegistryErrorKind::Http(Box::new(error)));
+                }
+                Err(_) => way.base = format!("http://{api}"),
+            }
+        }
+        ways.insert(host.to_owned(), way.clone());
+        Ok(way)
+    }
+}
+
+/// Nothing here is left half-done by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::suggest::{did_you_mean, list};
 use super::table::Table;
 use super::value::{Kind, Node};
-use super::{Config, Diagnostic, Edition, Image, Input, Recipe, Source, Spanned, Syntax, Variables};
+use super::{Config, Diagnostic, Edition, From, Image, Input, Recipe, Source, Spanned, Statement, Syntax, Variables};
 use super::{config, image, inputs, layer, read, users};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,11 @@ pub(super) fn recipe(root: Node, cx: &mut Context<'_>) -> Option<Recipe<Source>>
     let annotations = table.optional("annotations", cx, |node, cx| config::labels("annotation", no_platform)(node, cx));
     let users = table.optional("users", cx, users::users);
     let layers = table.optional("layer", cx, layer::layers);
+    layers
+        .iter()
+        .flatten()
+        .flat_map(|layer| &layer.statements)
+        .for_each(|statement| check_from(statement, &inputs, cx));
     table.finish(cx);
     Some(Recipe {
         edition: edition?,
@@ -93,6 +98,32 @@ fn check_base(base: &Spanned<String>, inputs: &BTreeMap<String, Spanned<Input>>,
     let message = format!("the input `{}` is no image", base.value);
     let mistake =
         Diagnostic::at(base.span, message).label("used as base").also(input.span, format!("its kind is `{kind}`"));
+    cx.mistakes.push(mistake);
+}
+
+/// A URL is one file, so there is no path in it; in a git tree or an image an archive has one.
+fn check_from(statement: &Statement, inputs: &BTreeMap<String, Spanned<Input>>, cx: &mut Context<'_>) {
+    let (from, help) = match statement {
+        Statement::Copy(copy) => (&copy.from, "[[layer.extract]] takes files out of an archive"),
+        Statement::Extract(extract) => {
+            (&extract.from, "leave it out, and choose with `include` what of the archive counts")
+        }
+        _ => return,
+    };
+    let From::Input { input, path } = &from.value else { return };
+    let Some(source) = inputs.get(&input.value) else { return };
+    let mistake = match (&source.value, path, statement) {
+        (Input::Url { .. }, Some(path), _) => {
+            let message = format!("the input `{}` is a single file, and has no paths in it", input.value);
+            Diagnostic::at(path.span, message).also(source.span, "its kind is `url`").help(help)
+        }
+        (Input::Git { .. } | Input::Image { .. }, None, Statement::Extract(_)) => {
+            let message = format!("`path` does not say which archive in the input `{}` is meant", input.value);
+            let help = "add `path = \"app.tar.gz\"`; [[layer.copy]] takes files and folders as they are";
+            Diagnostic::at(input.span, message).help(help)
+        }
+        _ => return,
+    };
     cx.mistakes.push(mistake);
 }
 

@@ -1,12 +1,16 @@
 //! Files beside the recipe. Of a file only its content and its executable bit are looked at; folders are listed, symlinks
 //! kept; nothing outside the recipe's folder is ever reached.
 
+mod used;
+
+pub use used::Used;
+
 use super::Content;
 use super::filter::{Filter, literal_prefix};
 use super::place::{Found, FoundBelow, Says};
 use crate::layer::write::Content as _;
 use crate::tree::{Kind, Printable};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -14,15 +18,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use used::Record;
 
 /// The recipe's folder: what `from` is relative to, and cannot leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Root {
     folder: Arc<PathBuf>,
     /// Where rebake writes; never read, or an image would hold the one before it.
     written: Arc<[PathBuf]>,
     /// The one of them for which folders are made.
     destination: Option<Arc<Path>>,
+    used: Record,
 }
 
 /// Where images go that are given no destination, when `rebake build` runs beside the recipe.
@@ -125,13 +131,25 @@ impl Root {
         let destination = destination.and_then(real);
         let written = [real(output), Some(folder.join(OUTPUT))];
         let written = written.into_iter().flatten().chain(destination.clone()).collect();
-        Ok(Self { folder: Arc::new(folder), written, destination: destination.map(Into::into) })
+        Ok(Self {
+            folder: Arc::new(folder),
+            written,
+            destination: destination.map(Into::into),
+            used: Record::default(),
+        })
     }
 
     /// The folder itself, absolute, without symlinks.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// What was found so far, and is part of an image or decided about one: files, folders, symlinks, ignore files, archives,
+    /// and everything on the way to them. Relative to the recipe's folder. A copy of these paths alone gives the same image.
+    #[must_use]
+    pub fn used(&self) -> BTreeMap<PathBuf, Used> {
+        self.used.all()
     }
 
     /// Looks at the path that a recipe names; symlinks on the way and at its end are followed inside the root.
@@ -164,6 +182,7 @@ impl Root {
         if wants_folder && !metadata.is_dir() {
             return Err(DiskError::NotAFolder(name));
         }
+        self.used.way(&self.folder, from);
         Ok((relative.to_owned(), found))
     }
 
@@ -193,6 +212,7 @@ impl Root {
         }
         found.sort_by(|(a, _): &(Box<[u8]>, _), (b, _)| a.cmp(b));
         self.drop_ways_to_destination(&top, &mut found);
+        found.iter().for_each(|(name, found)| self.used.note(&folder.join(OsStr::from_bytes(name)), &found.kind));
         Ok(found)
     }
 
@@ -234,7 +254,9 @@ impl Root {
             let Ok(below) = entry.path().strip_prefix(&top) else { continue };
             if matcher.is_match(Path::new(base).join(below)) {
                 let found = self.classify_entry(&folder, &entry)?;
-                matches.push((self.relative(entry.path()), found));
+                let path = self.relative(entry.path());
+                self.used.note(&path, &found.kind);
+                matches.push((path, found));
             }
         }
         matches.sort_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));

@@ -264,22 +264,23 @@ impl Files {
     /// What stands in the last folder on the way to a path that is there.
     fn near(&self, from: &Path) -> Option<String> {
         let path = EntryPath::parse(from.as_os_str().as_bytes()).ok()?;
-        let mut folder = PathBuf::new();
+        let (mut typed, mut real) = (PathBuf::new(), PathBuf::new());
         for part in path.components() {
-            let next = folder.join(OsStr::from_bytes(part));
-            match self.find(&next) {
-                Ok((_, Found { kind: Kind::Directory, .. })) => folder = next,
-                _ => return self.nearest(&folder, &String::from_utf8_lossy(part)),
+            let next = typed.join(OsStr::from_bytes(part));
+            let place = self.place(&next, true).ok()?;
+            match place.as_ref().and_then(|place| Some((place, &self.members.get(place)?.kind))) {
+                Some((place, Kind::Directory)) => (typed, real) = (next, host(place)),
+                _ => return self.nearest(&typed, &real, &String::from_utf8_lossy(part)),
             }
         }
         None
     }
 
-    fn nearest(&self, folder: &Path, name: &str) -> Option<String> {
-        let (real, _) = self.find(folder).ok()?;
-        let children = self.below(&real).map(|(below, _)| below).filter(|below| !below.contains(&b'/'));
+    /// The names in a folder that a missing one may stand for.
+    fn nearest(&self, typed: &Path, real: &Path, name: &str) -> Option<String> {
+        let children = self.below(real).map(|(below, _)| below).filter(|below| !below.contains(&b'/'));
         let children: Vec<String> = children.map(|name| Printable(name).to_string()).collect();
-        let named = |name: &str| format!("`{}`", folder.join(name).display());
+        let named = |name: &str| format!("`{}`", typed.join(name).display());
         let distance = |other: &String| strsim::damerau_levenshtein(name, other);
         let limit = (name.chars().count() / 3).max(1);
         let near = children.iter().map(|other| (distance(other), other)).filter(|(distance, _)| *distance <= limit);

@@ -108,7 +108,7 @@ pub fn layers(work: &Work, recipe: &str) -> Vec<String> {
 }
 
 /// A line an entry: type, mode, owner, time, size, digest, path, target, extended attributes.
-fn entries(layer: &[u8]) -> String {
+pub fn entries(layer: &[u8]) -> String {
     let mut tar = TarReader::new(sniff_decoder(layer).expect("a decoder"));
     let mut text = String::new();
     while let Some(entry) = tar.next().expect("an entry") {

@@ -10,6 +10,7 @@ mod bytes;
 mod clients;
 mod flake;
 mod golden;
+mod inputs;
 mod interrupt;
 mod machinery;
 mod read;

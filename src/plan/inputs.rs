@@ -10,6 +10,7 @@ use crate::source::{Ready, image};
 use crate::tree::Top;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::rc::Rc;
 
 /// The inputs that statements take from.
@@ -19,8 +20,11 @@ pub struct Inputs<'a> {
     variables: &'a Variables,
     context: Context<'a>,
     /// What was opened, or why it could not be.
-    opened: RefCell<BTreeMap<String, Result<Opened, String>>>,
+    opened: RefCell<BTreeMap<String, Result<Opened, Unusable>>>,
 }
+
+/// Why an input cannot be used, and what to do about it.
+type Unusable = (String, Option<String>);
 
 /// An input, opened.
 #[derive(Clone)]
@@ -50,30 +54,32 @@ impl<'a> Inputs<'a> {
         let ready = ready(name, self.platform, self.context)?;
         let mut opened = self.opened.borrow_mut();
         let opened = opened.entry(name.value.clone()).or_insert_with(|| self.opened(name, ready));
-        opened.clone().map_err(|why| Diagnostic::at(name.span, why))
+        opened.clone().map_err(|(why, help)| Diagnostic { help, ..Diagnostic::at(name.span, why) })
     }
 
-    fn opened(&self, name: &str, ready: &Ready) -> Result<Opened, String> {
+    fn opened(&self, name: &str, ready: &Ready) -> Result<Opened, Unusable> {
         let Context { scratch, interrupt, .. } = self.context;
         let limits = Limits::default();
-        let unusable = |why: &dyn std::fmt::Display| format!("the input `{name}` cannot be used: {why}");
+        let unusable =
+            |why: &dyn Display, help: Option<String>| (format!("the input `{name}` cannot be used: {why}"), help);
         let files = match ready {
             Ready::File(path) => {
-                let slice = Slice::file(path).map_err(|error| unusable(&error))?;
+                let slice = Slice::file(path).map_err(|error| unusable(&error, None))?;
                 return Ok(Opened::File(slice, self.file_name(name)));
             }
             Ready::Tree(path) => {
-                let tree = archive::open(path, scratch, &limits, interrupt).map_err(|error| unusable(&error.why()))?;
+                let tree = archive::open(path, scratch, &limits, interrupt)
+                    .map_err(|error| unusable(&error.why(), error.help()))?;
                 let members = tree.members.into_iter().map(archive::Member::wanted);
                 Files::new(name, members, Top::Folder)
             }
             Ready::Blobs { .. } | Ready::Image(_) => {
-                let image = image(ready, self.platform, self.context).map_err(|error| unusable(&error))?;
-                let members = image.files(&self.wanted(name), scratch, &limits, interrupt);
-                Files::new(name, members.map_err(|error| unusable(&error))?, Top::Slash)
+                let image = image(ready, self.platform, self.context);
+                let members = image.and_then(|image| image.files(&self.wanted(name), scratch, &limits, interrupt));
+                Files::new(name, members.map_err(|error| unusable(&error, error.help()))?, Top::Slash)
             }
         };
-        Ok(Opened::Files(Rc::new(files.map_err(|error| unusable(&error))?)))
+        Ok(Opened::Files(Rc::new(files.map_err(|error| unusable(&error, error.help()))?)))
     }
 
     /// The last part of an input's URL; empty if it has none.

@@ -113,6 +113,17 @@ pub enum ImageError {
     },
 }
 
+impl ImageError {
+    /// What can be done about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Archive(error) => error.help(),
+            _ => None,
+        }
+    }
+}
+
 fn broken(what: impl Into<String>, why: impl Into<String>) -> ImageError {
     ImageError::Broken { what: what.into(), why: why.into() }
 }

@@ -56,9 +56,14 @@ impl Bench {
     }
 
     fn plan(&self, text: &str) -> Result<Plan, Vec<Diagnostic>> {
+        self.plan_in(text, self.work.path())
+    }
+
+    /// With `scratch` for what is put aside.
+    fn plan_in(&self, text: &str, scratch: &Path) -> Result<Plan, Vec<Diagnostic>> {
         let recipe = pinned(text)?;
         let root = Root::new(&self.work.join("recipe"), None, &self.work.join("rebake-out")).expect("a folder");
-        plan(&recipe, &root, &self.inputs, self.work.path())
+        plan(&recipe, &root, &self.inputs, scratch)
     }
 
     /// A line an entry of the last layer.
@@ -519,6 +524,20 @@ fn an_input_is_not_there_for_a_platform_or_broken() {
         fs::write(path, bytes).expect("a blob");
     }
     bench.plan(&copy).expect("all is well again");
+}
+
+/// The content of an image that nobody asks for takes no room.
+#[test]
+fn only_what_is_wanted_is_put_aside() {
+    let bench = bench();
+    let copy =
+        |path: &str| recipe(&format!("[[layer.copy]]\nfrom = {{ input = 'debian', path = '{path}' }}\nto = '/x'"));
+    let nowhere = bench.work.join("no-such-folder");
+    bench.plan_in(&copy("dev"), &nowhere).expect("nothing to put aside");
+    let mistakes = bench.plan_in(&copy("etc"), &nowhere).expect_err("nowhere to put it");
+    let said = &mistakes[0].message;
+    assert!(said.contains("its member `etc/new`") && said.contains("cannot be put aside in /"), "{said}");
+    assert!(mistakes[0].help.as_ref().is_some_and(|help| help.contains("TMPDIR")), "{mistakes:?}");
 }
 
 #[test]

@@ -146,9 +146,15 @@ impl Image {
                 let spot = (number, count);
                 count += 1;
                 if let (RawKind::File { size }, true) = (&entry.kind, spots.contains(&spot)) {
-                    let slice = spool.copy(*size, data).map_err(|fault| {
-                        let error = ArchiveError { archive: PathBuf::new(), member: Some(entry.path), fault };
-                        broken(&what, error.why())
+                    let slice = spool.copy(*size, data).map_err(|fault| match fault {
+                        Fault::Spool { source, .. } => {
+                            let fault = Fault::Spool { folder: Some(scratch.to_owned()), source };
+                            ArchiveError { archive: PathBuf::new(), member: Some(entry.path), fault }.into()
+                        }
+                        fault => {
+                            let error = ArchiveError { archive: PathBuf::new(), member: Some(entry.path), fault };
+                            broken(&what, error.why())
+                        }
                     })?;
                     slices.insert(spot, slice);
                 }

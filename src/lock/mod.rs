@@ -114,5 +114,25 @@ impl Expected {
     }
 }
 
+impl Lock {
+    /// Every digest that an input is pinned to.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.inputs.values().flat_map(Locked::pins).map(|pin| pin.digest)
+    }
+}
+
+impl Locked {
+    /// Everything that the input is pinned to.
+    #[must_use]
+    pub fn pins(&self) -> Vec<Pin> {
+        match self {
+            Self::Image { top, platforms, .. } => std::iter::once(top).chain(platforms.values()).copied().collect(),
+            Self::Archive { file, .. } | Self::Url { files: Files::One(file), .. } => vec![*file],
+            Self::Url { files: Files::Each(files), .. } => files.values().copied().collect(),
+            Self::Git { tar, .. } => vec![*tar],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -99,7 +99,7 @@ fn pinned(recipe: &Recipe<Source>, input: &Input, locked: Option<&Locked>, has_l
             Some(PinnedInput::Archive { name: image.value.clone(), file: *file })
         }
         (Input::Image { image }, None) => match (image.digest, &image.transport) {
-            (Some(top), Transport::Registry(_)) => {
+            (Some(top), Transport::Registry(_) | Transport::Layout(_) | Transport::OciArchive(_)) => {
                 Some(PinnedInput::Image { name: image.value.clone(), top, platforms: BTreeMap::new() })
             }
             (None, Transport::Registry(_)) => None,

@@ -196,6 +196,12 @@ impl Http {
     }
 }
 
+/// A URL as it may be shown: without user, password, query and fragment.
+#[must_use]
+pub fn printable(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "a URL that cannot be read".to_owned(), |url| error::printable(&url))
+}
+
 /// The value of an `Authorization` header with name and password (RFC 7617).
 #[must_use]
 pub fn basic(user: &str, password: &str) -> String {

@@ -14,5 +14,5 @@ pub use digest::{Digest, Sha256};
 pub use media_type::Compression;
 pub use name::{ImageName, NameError, Transport};
 pub use platform::{Platform, PlatformError};
-pub use sink::{Blob, Sink};
+pub use sink::{Blob, Nowhere, Sink};
 pub use time::rfc3339;

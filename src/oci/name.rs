@@ -1,7 +1,11 @@
 //! Names of images as skopeo's users type them: `oci:DIR[:TAG]`, `docker://HOST/NAME:TAG`.
 
 use super::Digest;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 /// Where an image is, and which one it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +55,15 @@ impl ImageName {
     pub fn layout(path: PathBuf) -> Self {
         let text = format!("oci:{}", path.display());
         Self { transport: Transport::Layout(path), tag: None, digest: None, text }
+    }
+
+    /// Where it is on disk, unless it is in a registry.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.transport {
+            Transport::Layout(path) | Transport::OciArchive(path) | Transport::DockerArchive(path) => Some(path),
+            Transport::Registry(_) => None,
+        }
     }
 
     /// The same image, in another place on disk.

@@ -56,6 +56,14 @@ const ARCHITECTURES: &[&str] = &[
     "mips64le", "wasm",
 ];
 
+impl Platform {
+    /// The platform of a recipe that names none.
+    #[must_use]
+    pub fn linux_amd64() -> Self {
+        Self { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: None }
+    }
+}
+
 impl FromStr for Platform {
     type Err = PlatformError;
 

@@ -6,6 +6,7 @@ use super::table::Table;
 use super::value::{Kind, Node};
 use super::{Config, Diagnostic, Edition, From, Image, Input, Recipe, Source, Spanned, Statement, Syntax, Variables};
 use super::{config, image, inputs, layer, read, users};
+use crate::oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a tag may not depend on the platform is said in `image`; this is why an annotation may not.
@@ -73,7 +74,7 @@ fn variables(image: Option<&Image>, cx: &Context<'_>) -> Vec<Variables> {
         Some(image) if !image.platforms.is_empty() => {
             image.platforms.iter().map(|platform| Variables::new(&image.name, version, platform)).collect()
         }
-        _ => vec![Variables::new("name", version, &image::default_platform())],
+        _ => vec![Variables::new("name", version, &Platform::linux_amd64())],
     }
 }
 

@@ -11,11 +11,6 @@ use crate::oci::{ImageName, Platform};
 
 const TAGS: &str = "a tag stands for all platforms of the image";
 
-/// The platform of a recipe that names none.
-pub(super) fn default_platform() -> Platform {
-    Platform { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: None }
-}
-
 /// Reads `[image]`, and notes its version for the placeholders.
 pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
     let mut table = Table::open(node, "[image]", cx)?;
@@ -25,14 +20,14 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
     cx.version = version.as_ref().map(|version| version.value.clone());
     let tags = table.optional("tags", cx, read::array(tag)).unwrap_or_default();
     let platforms = table.optional("platforms", cx, platforms);
-    let platforms = platforms.unwrap_or_else(|| vec![Spanned::new(default_platform(), table.span())]);
+    let platforms = platforms.unwrap_or_else(|| vec![Spanned::new(Platform::linux_amd64(), table.span())]);
     let base = table.optional("base", cx, read::filled);
     let created = table.optional("created", cx, created);
     let defaults = defaults(&mut table, cx);
     table.optional("origin", cx, origin);
     table.finish(cx);
     let known_name = name.as_ref().map_or("name", |name| name.value.as_str());
-    let variables = Variables::new(known_name, cx.version.as_deref(), &default_platform());
+    let variables = Variables::new(known_name, cx.version.as_deref(), &Platform::linux_amd64());
     // A version that is wrong was said already, and every tag made of it would be wrong again.
     if !cx.version_is_wrong {
         check_tags(&tags, &variables, cx);

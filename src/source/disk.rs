@@ -32,7 +32,7 @@ pub struct Root {
 }
 
 /// Where images go that are given no destination, when `rebake build` runs beside the recipe.
-const OUTPUT: &str = "rebake-out";
+pub const OUTPUT: &str = "rebake-out";
 
 /// Why a path beside the recipe cannot be used.
 #[derive(Debug, thiserror::Error)]

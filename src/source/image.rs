@@ -254,6 +254,41 @@ pub fn open(
     Ok(Image { top: Some(top), ..read_manifest(&place, &manifest, platform)? })
 }
 
+/// The blobs of an image in a layout or oci-archive on disk, as they are.
+pub struct Blobs {
+    place: Place,
+}
+
+impl Blobs {
+    /// Opens the place that `name` says. Relative paths start at `folder`; archives that are compressed are unpacked into
+    /// `scratch`.
+    ///
+    /// # Errors
+    /// See [`ImageError`].
+    pub fn open(name: &ImageName, folder: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
+        let place = match &name.transport {
+            Transport::Layout(path) => Place::Folder { path: folder.join(path), shown: path.display().to_string() },
+            Transport::OciArchive(path) | Transport::DockerArchive(path) => {
+                Place::tar(folder, path, scratch, interrupt)?
+            }
+            Transport::Registry(_) => return Err(ImageError::Registry),
+        };
+        Ok(Self { place })
+    }
+
+    /// Opens a blob; its bytes are not checked.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn blob(&self, digest: Digest) -> io::Result<Box<dyn Read + '_>> {
+        let blob = self.place.blob(&blob_name(digest)).map_err(|error| io::Error::other(error.to_string()))?;
+        match blob {
+            Blob::File(path) => Ok(Box::new(open_file(&path)?)),
+            Blob::Slice(slice) => Ok(Box::new(slice.reader())),
+        }
+    }
+}
+
 /// Finds the manifest for a platform below `top`, an index or the manifest itself. `read` gives the bytes of documents, or
 /// says why not; they are held against their descriptors here.
 ///

@@ -11,13 +11,17 @@ mod part;
 
 pub use part::Part;
 
-use crate::oci::{Digest, Sha256};
+use crate::oci::{Descriptor, Digest, Sha256, json};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// No manifest or index is longer, in bytes.
+const DOCUMENT: u64 = 4 << 20;
 
 /// A folder of files named by their digests.
 #[derive(Debug, Clone)]
@@ -106,6 +110,33 @@ impl Store {
             Err(_) if interrupt.load(Ordering::Relaxed) => Err(StoreError::Interrupted),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// Whether there is a sound file with this digest.
+    #[must_use]
+    pub fn contains(&self, digest: Digest) -> bool {
+        let never = AtomicBool::new(false);
+        hash(&self.blobs().join(digest.hex()), &never).is_ok_and(|(found, _)| found == digest)
+    }
+
+    /// Some files and, where they are manifests or indexes, every file that these name.
+    #[must_use]
+    pub fn with_what_they_name(&self, digests: BTreeSet<Digest>) -> BTreeSet<Digest> {
+        let mut all = BTreeSet::new();
+        let mut next: Vec<Digest> = digests.into_iter().collect();
+        while let Some(digest) = next.pop() {
+            let path = self.blobs().join(digest.hex());
+            let small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= DOCUMENT);
+            if all.insert(digest)
+                && small
+                && let Ok(json) = fs::read(&path).map_err(drop).and_then(|bytes| json::parse(&bytes).map_err(drop))
+            {
+                let lists = ["manifests", "layers"].into_iter().filter_map(|name| json.get(name)?.as_array());
+                let named = lists.flatten().chain(json.get("config"));
+                next.extend(named.filter_map(|json| Descriptor::from_json(json).ok()).map(|found| found.digest));
+            }
+        }
+        all
     }
 
     /// Begins to receive a file. If its digest is known, what an earlier, killed rebake received of it is still there, and

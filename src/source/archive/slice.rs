@@ -89,8 +89,8 @@ impl Slice {
     /// Reads the content from its start. Readers of one slice do not disturb each other.
     ///
     /// The reader fails if the archive changed since it was opened: at once where bytes are missing, else at the end.
-    pub fn reader(&self) -> impl Read + '_ {
-        SliceReader { slice: self, position: 0 }
+    pub fn reader(&self) -> impl Read + Send + use<> {
+        SliceReader { slice: self.clone(), position: 0 }
     }
 }
 
@@ -107,12 +107,12 @@ impl fmt::Debug for Slice {
     }
 }
 
-struct SliceReader<'a> {
-    slice: &'a Slice,
+struct SliceReader {
+    slice: Slice,
     position: u64,
 }
 
-impl Read for SliceReader<'_> {
+impl Read for SliceReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let left = self.slice.len.saturating_sub(self.position);
         let wanted = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));

@@ -1,0 +1,153 @@
+//! The recipes that a command is about: found, read, each with its lock.
+
+use super::env::Env;
+use super::report::{Report, Source};
+use rebake::lock::Lock;
+use rebake::recipe::{Diagnostic, Span, Syntax};
+use rebake::source::disk::OUTPUT;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A recipe's text and its lock's.
+#[derive(Debug)]
+pub struct Recipe {
+    /// Its file, as the user would name it.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Its notation.
+    pub syntax: Syntax,
+    /// The lock beside it, if there is one.
+    pub lock: Option<Lock>,
+    /// The text of that lock; empty if there is none.
+    pub lock_text: String,
+}
+
+impl Recipe {
+    /// Reads a recipe and its lock; or gives the exit status, once it is said why not.
+    pub fn read(path: &Path, report: &Report) -> Result<Self, ExitCode> {
+        let text = text(path, "the recipe", report)?;
+        let text = text.ok_or_else(|| report.failure(&format!("there is no {}", path.display())))?;
+        let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
+        let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
+        let lock_path = recipe.lock_path();
+        if let Some(text) = self::text(&lock_path, "the lock", report)? {
+            let parsed = Lock::parse(&text).map_err(|mistake| {
+                report.mistakes(&Source { path: &lock_path.display().to_string(), text: &text }, &[mistake])
+            })?;
+            (recipe.lock, recipe.lock_text) = (Some(parsed), text);
+        }
+        Ok(recipe)
+    }
+
+    /// The recipe's folder.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// `rebake.lock` beside a `rebake.toml`; for a recipe of another name a lock of that name.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.with_extension("lock")
+    }
+
+    /// Shows mistakes of its text.
+    pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
+        report.mistakes(&Source { path: &self.path.display().to_string(), text: &self.text }, mistakes)
+    }
+}
+
+/// The recipes' files.
+pub fn find(named: &[PathBuf], env: &Env) -> Result<Vec<PathBuf>, String> {
+    if named.is_empty() {
+        let cwd = env.cwd.as_ref().map_err(|error| format!("the folder you stand in cannot be found: {error}"))?;
+        let found = cwd.ancestors().enumerate().find_map(|(up, folder)| {
+            // Shown as the user would type it.
+            let shown: PathBuf = std::iter::repeat_n("..", up).collect();
+            inside(folder, &shown).transpose()
+        });
+        return match found {
+            Some(recipe) => Ok(vec![recipe?]),
+            None => Err(format!(
+                "there is no rebake.toml in {} or a folder above it; `rebake init` writes one",
+                cwd.display()
+            )),
+        };
+    }
+    find_named(named)
+}
+
+/// The files of recipes that are named by themselves or by their folders.
+pub fn find_named(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let find = |path: &PathBuf| match path.is_dir() {
+        true => inside(path, path)?.ok_or_else(|| format!("there is no rebake.toml in {}", path.display())),
+        false => Ok(path.clone()),
+    };
+    named.iter().map(find).collect()
+}
+
+/// The recipe in a folder that is known to the user as `shown`.
+fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
+    let there: Vec<&str> =
+        ["rebake.toml", "rebake.json"].into_iter().filter(|name| folder.join(name).is_file()).collect();
+    match there[..] {
+        [] => Ok(None),
+        [name] => Ok(Some(shown.join(name))),
+        _ => Err(format!("{} has a rebake.toml and a rebake.json; name the one you mean", folder.display())),
+    }
+}
+
+/// Nobody writes a longer recipe or lock; what is behind this many bytes is not read.
+const LONGEST: u64 = 16 << 20;
+
+/// The text of a file, `None` if there is none; or the exit status, once it is said why it cannot be read. Line ends are
+/// `\n`, as they are in source control: a checkout with others is the same recipe.
+fn text(path: &Path, what: &str, report: &Report) -> Result<Option<String>, ExitCode> {
+    let mut bytes = Vec::new();
+    match std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(report.failure(&format!("cannot read {}: {error}", path.display()))),
+        Ok(_) => {}
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let start = error.utf8_error().valid_up_to();
+        // What stands before that place is the same in both texts.
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let place = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+        let mistake = Diagnostic::at(place, format!("{what} is not UTF-8")).help("save it as UTF-8 text");
+        report.mistakes(&Source { path: &path.display().to_string(), text: &text }, &[mistake])
+    })?;
+    Ok(Some(text.replace("\r\n", "\n")))
+}
+
+/// Every recipe below some folders, or below this one; a recipe that is named itself is that one.
+pub fn below(named: &[PathBuf], env: &Env) -> Result<Vec<PathBuf>, String> {
+    if named.is_empty() {
+        env.cwd.as_ref().map_err(|error| format!("the folder you stand in cannot be found: {error}"))?;
+    }
+    let here = [PathBuf::from(".")];
+    let mut found = Vec::new();
+    for path in if named.is_empty() { &here[..] } else { named } {
+        if !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        // Neither what is hidden nor what rebake writes is source.
+        let source = |entry: &walkdir::DirEntry| {
+            let name = entry.file_name().to_string_lossy();
+            entry.depth() == 0 || !(name.starts_with('.') || name == OUTPUT)
+        };
+        let walk = walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(source);
+        for entry in walk {
+            let entry = entry.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            if matches!(entry.file_name().to_str(), Some("rebake.toml" | "rebake.json")) && entry.file_type().is_file()
+            {
+                found.push(entry.path().strip_prefix("./").unwrap_or(entry.path()).to_owned());
+            }
+        }
+    }
+    match found.is_empty() {
+        true => Err("there is no rebake.toml in the folders named, or below them".to_owned()),
+        false => Ok(found),
+    }
+}

@@ -1,0 +1,121 @@
+//! What commands that bake need of the world: the store, pantries, the network, the time, signals.
+
+use super::env::Env;
+use super::report::Report;
+use rebake::git;
+use rebake::net::Http;
+use rebake::pantry::Pantry;
+use rebake::store::Store;
+use rebake::supply::{Online, Reach, Supply};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Where inputs may come from.
+#[derive(Debug, clap::Args)]
+pub struct Sources {
+    /// Take inputs from a pantry; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub pantry: Vec<String>,
+    /// Ask neither URLs nor registries nor git remotes
+    #[arg(long)]
+    pub offline: bool,
+    /// Let registries be asked without TLS, or with a certificate that nobody vouches for
+    #[arg(long, conflicts_with = "offline")]
+    pub insecure: bool,
+}
+
+/// What is behind the options and the environment.
+pub struct World<'a> {
+    pantries: Vec<Pantry>,
+    store: Store,
+    online: Option<Online>,
+    scratch: &'a Path,
+    /// Set by a signal.
+    pub interrupt: Arc<AtomicBool>,
+    notice: Box<dyn Fn(&str) + Sync + 'a>,
+    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
+    pub source_date_epoch: Option<i64>,
+}
+
+impl<'a> World<'a> {
+    /// Opens what the options name, and begins to heed signals.
+    pub fn new(sources: &Sources, env: &'a Env, report: &'a Report) -> Result<Self, String> {
+        let online = match sources.offline {
+            true => None,
+            false => Some(Online {
+                http: Http::new(&env.net).map_err(|error| error.to_string())?,
+                credentials: env.credentials.clone(),
+                insecure: sources.insecure,
+                git: git::Online::new(),
+            }),
+        };
+        Ok(Self {
+            pantries: sources.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?,
+            store: store(env)?,
+            online,
+            scratch: &env.scratch,
+            interrupt: heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?,
+            notice: Box::new(|text| report.notice(text)),
+            source_date_epoch: source_date_epoch(env)?,
+        })
+    }
+
+    /// Where the inputs of a recipe in a folder are looked for.
+    pub fn supply<'w>(&'w self, folder: &'w Path) -> Supply<'w> {
+        Supply {
+            pantries: &self.pantries,
+            store: Some(&self.store),
+            reach: self.online.as_ref().map_or(Reach::Disk, Reach::Network),
+            folder,
+            scratch: self.scratch,
+            interrupt: &self.interrupt,
+            notice: &*self.notice,
+        }
+    }
+}
+
+/// The store of this user.
+pub fn store(env: &Env) -> Result<Store, String> {
+    let cache = env.cache.clone();
+    cache.map(Store::new).ok_or_else(|| "there is no place for the store: set REBAKE_CACHE or HOME".to_owned())
+}
+
+/// A pantry by its name: `oci:DIR`, or a folder.
+pub fn pantry(name: &str) -> Result<Pantry, String> {
+    Pantry::open(&pantry_folder(name)?).map_err(|error| error.to_string())
+}
+
+/// The folder of a pantry.
+pub fn pantry_folder(name: &str) -> Result<PathBuf, String> {
+    if name.starts_with("docker://") {
+        return Err(format!("{name}: this version of rebake keeps pantries on disk; skopeo copies them to registries"));
+    }
+    let folder = name.strip_prefix("oci:").unwrap_or(name);
+    match folder.is_empty() {
+        true => Err(format!("`{name}` names no folder")),
+        false => Ok(folder.strip_suffix(":pantry").unwrap_or(folder).into()),
+    }
+}
+
+/// `SOURCE_DATE_EPOCH`, in seconds since 1970.
+pub fn source_date_epoch(env: &Env) -> Result<Option<i64>, String> {
+    match env.source_date_epoch.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => match text.parse::<i64>() {
+            Ok(seconds @ 0..=253_402_300_799) => Ok(Some(seconds)),
+            _ => Err(format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds since 1970")),
+        },
+    }
+}
+
+/// The first signal asks the command to stop and clean up, the second one stops it at once.
+pub fn heed_signals() -> std::io::Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(&interrupt))?;
+        signal_hook::flag::register(signal, Arc::clone(&interrupt))?;
+    }
+    Ok(interrupt)
+}

@@ -1,0 +1,233 @@
+//! A recipe and everything that it needs goes into a pantry, and comes out of it again.
+
+use crate::build::{self, Failure, Order, Planned, plan};
+use crate::lock::{Lock, PinnedInput};
+use crate::oci::{Digest, Platform};
+use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, pack, unpack};
+use crate::recipe::{Diagnostic, Syntax};
+use crate::source::archive::{self, Limits};
+use crate::source::disk::OUTPUT;
+use crate::source::{Ready, image};
+use crate::store::Found;
+use crate::supply::{Reach, Supply};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Why a recipe cannot go into a pantry, or out of it.
+#[derive(Debug, thiserror::Error)]
+pub enum PreserveError {
+    /// Its image cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] Failure),
+    /// The pantry cannot be read or written.
+    #[error(transparent)]
+    Pantry(#[from] PantryError),
+    /// The disk says no.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which file.
+        what: String,
+        /// The disk's word.
+        source: io::Error,
+    },
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> PreserveError {
+    |source| PreserveError::Io { what: what.into(), source }
+}
+
+/// Puts a recipe into a pantry. `file` is the name of its file, `lock` the text of its lock.
+///
+/// # Errors
+/// See [`PreserveError`]; an input that is not pinned.
+pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) -> Result<(), PreserveError> {
+    let nowhere = order.supply.folder.join(OUTPUT);
+    let planned = plan(order, (None, &nowhere))?;
+    let mut inputs = Inputs::default();
+    for (name, pinned) in &planned.recipe.phase.inputs {
+        for platform in &planned.recipe.image.platforms {
+            let Some(ready) = planned.inputs.get(name, platform) else { continue };
+            input(order, &planned, (name, pinned, ready), platform, pantry, &mut inputs)?;
+        }
+    }
+
+    let mut tar = tempfile::tempfile_in(order.supply.scratch).map_err(failed("a temporary file"))?;
+    let files = || planned.root.path().display().to_string();
+    pack(planned.root.path(), &planned.root.used().into_keys().collect(), &mut tar).map_err(failed(files()))?;
+    tar.rewind().map_err(failed("a temporary file"))?;
+    let (digest, size) = digest_of(&tar).map_err(failed("a temporary file"))?;
+    tar.rewind().map_err(failed("a temporary file"))?;
+    pantry.blob(digest, size, || Ok(Box::new(&tar)))?;
+    let files = Packed::descriptor(Role::Files, digest, size);
+
+    let mut text = |role, text: &str| -> Result<_, PantryError> {
+        let (digest, size) = pantry.bytes(text.as_bytes().to_vec())?;
+        Ok(Packed::descriptor(role, digest, size))
+    };
+    let recipe = text(Role::Recipe, order.text)?;
+    let lock = lock.map(|lock| text(Role::Lock, lock)).transpose()?;
+    let name = planned.recipe.image.name.value.clone();
+    let packed = Packed { name, file: file.to_owned(), recipe, lock, files, inputs, stamp: BTreeMap::new() };
+    pantry.recipe(packed)?;
+    Ok(())
+}
+
+/// The inputs of a recipe that are no images.
+type Inputs = BTreeMap<Digest, (u64, BTreeSet<String>)>;
+
+fn input(
+    order: &Order,
+    planned: &Planned,
+    (name, pinned, ready): (&str, &PinnedInput, &Ready),
+    platform: &Platform,
+    pantry: &mut Fill,
+    inputs: &mut Inputs,
+) -> Result<(), PreserveError> {
+    let mut keep = |digest: Digest, size: u64| {
+        inputs.entry(digest).or_insert_with(|| (size, BTreeSet::new())).1.insert(name.to_owned());
+    };
+    let mut file = |pantry: &mut Fill, digest: Digest, path: &Path| -> Result<(), PreserveError> {
+        let size = fs::metadata(path).map_err(failed(path.display().to_string()))?.len();
+        pantry.blob(digest, size, || Ok(Box::new(File::open(path)?)))?;
+        keep(digest, size);
+        Ok(())
+    };
+    match (pinned, ready) {
+        (PinnedInput::Files(files), Ready::File(path)) => {
+            let pin = files.get(platform).map(|file| file.digest);
+            pin.map_or(Ok(()), |digest| file(pantry, digest, path))
+        }
+        (PinnedInput::Tree { tar, .. }, Ready::Tree(path)) => file(pantry, tar.digest, path),
+        (_, Ready::Blobs { manifest, blobs, .. }) => {
+            let mut manifest = manifest.clone();
+            manifest.platform = Some(platform.clone());
+            let open = |digest: Digest| -> io::Result<Box<dyn Read>> {
+                let path = blobs.get(&digest).ok_or_else(|| io::Error::other(format!("{digest} is not there")))?;
+                Ok(Box::new(File::open(path)?))
+            };
+            let named = pantry.image(&manifest, open)?;
+            // The index that led to the manifest.
+            for (digest, path) in blobs.iter().filter(|(digest, _)| !named.contains(*digest)) {
+                file(pantry, *digest, path)?;
+            }
+            Ok(())
+        }
+        (PinnedInput::Archive { file: pin, .. }, Ready::Image(at)) => match at.path() {
+            Some(path) => file(pantry, pin.digest, &planned.root.path().join(path)),
+            None => Ok(()),
+        },
+        (PinnedInput::Image { .. }, Ready::Image(at)) => {
+            let supply = &order.supply;
+            let broken =
+                |error: image::ImageError| failed(format!("the input `{name}`"))(io::Error::other(error.to_string()));
+            let root = planned.root.path();
+            let found = image::open(at, root, platform, supply.scratch, supply.interrupt).map_err(broken)?;
+            let blobs = image::Blobs::open(at, root, supply.scratch, supply.interrupt).map_err(broken)?;
+            let Some(mut manifest) = found.manifest else { return Ok(()) };
+            manifest.platform = Some(platform.clone());
+            let named = pantry.image(&manifest, |digest| blobs.blob(digest))?;
+            if let Some(top) = found.top.filter(|top| !named.contains(&top.digest)) {
+                pantry.blob(top.digest, top.size, || blobs.blob(top.digest))?;
+                keep(top.digest, top.size);
+            }
+            Ok(())
+        }
+        _ => {
+            let span = planned.recipe.inputs.get(name).map(|input| input.span).unwrap_or_default();
+            let message = format!("the input `{name}` is not pinned, and a pantry is for what is");
+            let help = "`rebake lock` pins it; commit the rebake.lock that it writes";
+            Err(Failure::Recipe(vec![Diagnostic::at(span, message).help(help)]).into())
+        }
+    }
+}
+
+fn digest_of(mut file: &File) -> io::Result<(Digest, u64)> {
+    let mut sha256 = crate::oci::Sha256::default();
+    io::copy(&mut file, &mut sha256)?;
+    Ok(sha256.finish())
+}
+
+/// A recipe that came out of a pantry.
+#[derive(Debug)]
+pub struct Restored {
+    /// Its text.
+    pub text: String,
+    /// Its notation.
+    pub syntax: Syntax,
+    /// Its lock.
+    pub lock: Option<Lock>,
+}
+
+/// Puts a recipe of a pantry, its lock and its files into a new, empty folder.
+///
+/// # Errors
+/// See [`PreserveError`].
+pub fn restore(
+    pantry: &Pantry,
+    packed: &Packed,
+    folder: &Path,
+    scratch: &Path,
+    interrupt: &AtomicBool,
+) -> Result<Restored, PreserveError> {
+    let damaged = |what: &str, why: String| {
+        let folder = pantry.folder().to_owned();
+        PreserveError::Pantry(PantryError::Damaged { folder, what: what.to_owned(), why })
+    };
+    let text = |descriptor| -> Result<String, PreserveError> {
+        let bytes = pantry.read(descriptor)?;
+        String::from_utf8(bytes).map_err(|_| damaged(&descriptor.digest.to_string(), "is not UTF-8".to_owned()))
+    };
+    let recipe = text(&packed.recipe)?;
+    let lock = packed.lock.as_ref().map(text).transpose()?;
+    let digest = packed.files.digest;
+    let path = match pantry.find(digest, interrupt).map_err(failed(pantry.folder().display().to_string()))? {
+        Found::Sound(path) => path,
+        Found::Damaged => return Err(damaged(&digest.to_string(), "has other bytes".to_owned())),
+        Found::Missing => return Err(damaged(&digest.to_string(), "is missing".to_owned())),
+    };
+    let files = archive::open(&path, scratch, &Limits::default(), interrupt)
+        .map_err(|error| damaged(&digest.to_string(), error.why().to_string()))?;
+    unpack(&files.members, folder).map_err(failed(folder.display().to_string()))?;
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(failed(name));
+    write(&packed.file, &recipe)?;
+    let syntax = if packed.file.ends_with(".json") { Syntax::Json } else { Syntax::Toml };
+    let parsed = match &lock {
+        Some(text) => {
+            write(&Path::new(&packed.file).with_extension("lock").display().to_string(), text)?;
+            Some(Lock::parse(text).map_err(|mistake| Failure::Recipe(vec![mistake]))?)
+        }
+        None => None,
+    };
+    Ok(Restored { text: recipe, syntax, lock: parsed })
+}
+
+/// Whether a pantry alone gives the image of one of its recipes: it is planned from nothing else.
+///
+/// # Errors
+/// What is missing or wrong.
+pub fn complete(pantry: &Pantry, packed: &Packed, scratch: &Path, interrupt: &AtomicBool) -> Result<(), PreserveError> {
+    let folder = tempfile::tempdir_in(scratch).map_err(failed("a temporary folder"))?;
+    let restored = restore(pantry, packed, folder.path(), scratch, interrupt)?;
+    let supply = Supply {
+        pantries: std::slice::from_ref(pantry),
+        store: None,
+        reach: Reach::Folder,
+        folder: folder.path(),
+        scratch,
+        interrupt,
+        notice: &|_| {},
+    };
+    let order = Order {
+        text: &restored.text,
+        syntax: restored.syntax,
+        lock: restored.lock.as_ref(),
+        supply,
+        source_date_epoch: None,
+        jobs: 1,
+    };
+    build::plan(&order, (None, &folder.path().join(OUTPUT)))?;
+    Ok(())
+}

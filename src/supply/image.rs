@@ -1,0 +1,287 @@
+//! Images: documents first, then every blob that they name, several at a time.
+
+use super::{Online, Reach, Supply, SupplyError};
+use crate::lock::Pin;
+use crate::net::HttpErrorKind;
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
+use crate::source::{Ready, image};
+use crate::store::{Part, hash};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+/// How many blobs are fetched at a time.
+const AT_ONCE: usize = 4;
+
+/// A registry's repository, if it may be asked.
+pub struct Remote {
+    repository: Option<(Registry, String)>,
+}
+
+impl Remote {
+    /// The repository of an image's name.
+    #[must_use]
+    pub fn new(online: Option<&Online>, name: &ImageName) -> Self {
+        let repository = match (&name.transport, online) {
+            (Transport::Registry(repository), Some(online)) => {
+                let registry = Registry::new(&online.http, &online.credentials, online.insecure);
+                Some((registry, repository.clone()))
+            }
+            _ => None,
+        };
+        Self { repository }
+    }
+
+    fn repository(&self) -> Option<crate::registry::Repository<'_>> {
+        self.repository.as_ref().map(|(registry, name)| registry.repository(name))
+    }
+}
+
+impl Supply<'_> {
+    /// The network, if it may be asked.
+    #[must_use]
+    pub fn online(&self) -> Option<&Online> {
+        match self.reach {
+            Reach::Network(online) => Some(online),
+            _ => None,
+        }
+    }
+
+    pub(super) fn image(
+        &self,
+        name: &ImageName,
+        top: Digest,
+        pin: Option<Pin>,
+        platform: &Platform,
+    ) -> Result<Ready, SupplyError> {
+        let on_disk = match name.path().filter(|path| self.may_open(path)) {
+            Some(_) => match self.on_disk(name, top, pin, platform) {
+                Ok(ready) => return Ok(ready),
+                Err(error) => Some(error),
+            },
+            None => None,
+        };
+        let remote = Remote::new(self.online(), name);
+        self.blobs(name, top, pin, platform, &remote).map_err(|error| match (error, on_disk) {
+            // Where the recipe looks comes first.
+            (SupplyError::Missing(_), Some(error)) => error,
+            (error, _) => error,
+        })
+    }
+
+    /// The image where the recipe says, if it is the pinned one.
+    fn on_disk(
+        &self,
+        name: &ImageName,
+        top: Digest,
+        pin: Option<Pin>,
+        platform: &Platform,
+    ) -> Result<Ready, SupplyError> {
+        let found = image::open(name, self.folder, platform, self.scratch, self.interrupt);
+        let found = found.map_err(|error| SupplyError::Missing(error.to_string()))?;
+        let wanted = pin.map_or(top, |pin| pin.digest);
+        match found.digest {
+            Some(digest) if digest == wanted || pin.is_none() => Ok(Ready::Image(name.clone())),
+            Some(digest) => Err(SupplyError::Failed(format!("it is {digest} now, and {wanted} is pinned"))),
+            None => Err(SupplyError::Failed("it has no manifest".to_owned())),
+        }
+    }
+
+    /// The image by its digests alone.
+    fn blobs(
+        &self,
+        name: &ImageName,
+        top: Digest,
+        pin: Option<Pin>,
+        platform: &Platform,
+        remote: &Remote,
+    ) -> Result<Ready, SupplyError> {
+        let mut blobs = BTreeMap::new();
+        let manifest = match pin {
+            Some(pin) => Descriptor::new(media_type::MANIFEST, pin.digest, pin.size),
+            None => self.manifest_for(top, platform, remote, &mut blobs)?,
+        };
+        let (document, bytes) = self.document(manifest.digest, remote)?;
+        blobs.insert(manifest.digest, document);
+        let manifest = described(manifest.digest, &bytes);
+        for (descriptor, path) in self.fetch_all(&bytes, remote)? {
+            blobs.insert(descriptor.digest, path);
+        }
+        Ok(Ready::Blobs { name: called(name), manifest, blobs })
+    }
+
+    /// Finds the manifest for a platform below an index; notes the documents that lead there.
+    ///
+    /// # Errors
+    /// If there is none, or a document is not to be had.
+    pub fn manifest_for(
+        &self,
+        top: Digest,
+        platform: &Platform,
+        remote: &Remote,
+        documents: &mut BTreeMap<Digest, PathBuf>,
+    ) -> Result<Descriptor, SupplyError> {
+        let (path, bytes) = self.document(top, remote)?;
+        documents.insert(top, path);
+        let mut trouble = None;
+        let mut read = |descriptor: &Descriptor| match self.document(descriptor.digest, remote) {
+            Ok((path, bytes)) => {
+                documents.insert(descriptor.digest, path);
+                Ok(bytes)
+            }
+            Err(error) => {
+                let why = error.to_string();
+                trouble = Some(error);
+                Err(why)
+            }
+        };
+        let found = image::manifest_for(&described(top, &bytes), platform, &mut read);
+        found.map_err(|error| trouble.unwrap_or_else(|| SupplyError::Failed(error.to_string())))
+    }
+
+    /// What an image's tag, or its digest, stands for: an index or a manifest.
+    ///
+    /// # Errors
+    /// If the network is not asked, and the digest is not at hand; what the registry says.
+    pub fn top(&self, name: &ImageName, digest: Option<Digest>, remote: &Remote) -> Result<Pin, SupplyError> {
+        if let Some(digest) = digest {
+            let (_, bytes) = self.document(digest, remote)?;
+            return Ok(Pin { digest, size: bytes.len() as u64 });
+        }
+        let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
+            return Err(SupplyError::Missing("the network is not asked".to_owned()));
+        };
+        let tag = Reference::Tag(name.tag.as_deref().unwrap_or("latest"));
+        let (descriptor, bytes) =
+            repository.manifest(tag, self.interrupt).map_err(|error| self.registry_error(error))?;
+        store.add(&bytes, self.interrupt)?;
+        Ok(Pin { digest: descriptor.digest, size: descriptor.size })
+    }
+
+    /// A manifest, index or config.
+    ///
+    /// # Errors
+    /// If it is nowhere; what the registry says.
+    pub fn document(&self, digest: Digest, remote: &Remote) -> Result<(PathBuf, Vec<u8>), SupplyError> {
+        if let Some(path) = self.at_hand(digest)? {
+            let bytes = image::read_document(&path).map_err(|error| SupplyError::Failed(error.to_string()))?;
+            return Ok((path, bytes));
+        }
+        let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
+            return Err(self.nowhere(remote));
+        };
+        let (_, bytes) = repository
+            .manifest(Reference::Digest(digest), self.interrupt)
+            .map_err(|error| self.registry_error(error))?;
+        let (_, path) = store.add(&bytes, self.interrupt)?;
+        Ok((path, bytes))
+    }
+
+    /// Everything that a manifest names.
+    fn fetch_all(&self, manifest: &[u8], remote: &Remote) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
+        let wanted = named(manifest).map_err(SupplyError::Failed)?;
+        let queue = Mutex::new(wanted.into_iter());
+        let next = || queue.lock().map_or(None, |mut queue| queue.next());
+        let work = || -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
+            let mut done = Vec::new();
+            while let Some(descriptor) = next() {
+                if self.interrupt.load(Ordering::Relaxed) {
+                    return Err(SupplyError::Interrupted);
+                }
+                let path = self.blob(&descriptor, remote)?;
+                done.push((descriptor, path));
+            }
+            Ok(done)
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+            let mut all = Vec::new();
+            for worker in workers {
+                match worker.join() {
+                    Ok(done) => all.extend(done?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    fn blob(&self, descriptor: &Descriptor, remote: &Remote) -> Result<PathBuf, SupplyError> {
+        if let Some(path) = self.at_hand(descriptor.digest)? {
+            return Ok(path);
+        }
+        let Some(repository) = remote.repository() else { return Err(self.nowhere(remote)) };
+        let mut receive = |part: &mut Part| {
+            let got = repository.blob(descriptor.digest, descriptor.size, part, self.interrupt);
+            got.map_err(|error| self.registry_error(error))
+        };
+        self.fetch(descriptor.digest, &mut receive)
+    }
+
+    /// A docker-archive, by the digest of its file.
+    pub(super) fn archive(&self, name: &ImageName, file: Pin) -> Result<Ready, SupplyError> {
+        let mut there = None;
+        if let Some(path) = name.path().filter(|path| self.may_open(path)) {
+            match hash(&self.folder.join(path), self.interrupt) {
+                Ok((digest, _)) if digest == file.digest => return Ok(Ready::Image(name.clone())),
+                Ok((digest, _)) => there = Some(format!("it is {digest} now, and {} is pinned", file.digest)),
+                Err(error) => there = Some(error.to_string()),
+            }
+        }
+        match self.at_hand(file.digest)? {
+            Some(path) => Ok(Ready::Image(name.at(path))),
+            None => Err(SupplyError::Missing(
+                there.map_or_else(|| self.looked(), |there| format!("{there}; {}", self.looked())),
+            )),
+        }
+    }
+
+    /// Whether a path of the recipe may be followed.
+    fn may_open(&self, path: &Path) -> bool {
+        let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        inside || !matches!(self.reach, Reach::Folder)
+    }
+
+    fn nowhere(&self, remote: &Remote) -> SupplyError {
+        let offline = if remote.repository.is_none() { ", and the network is not asked" } else { "" };
+        SupplyError::Missing(format!("{}{offline}", self.looked()))
+    }
+
+    fn registry_error(&self, error: RegistryError) -> SupplyError {
+        match &error.kind {
+            RegistryErrorKind::Http(http) if matches!(http.kind, HttpErrorKind::Interrupted) => {
+                SupplyError::Interrupted
+            }
+            RegistryErrorKind::Gone { .. } => SupplyError::Missing(format!("{error}; {}", self.looked())),
+            _ => SupplyError::Failed(error.to_string()),
+        }
+    }
+}
+
+/// What people call an image: a registry's by its whole name.
+fn called(name: &ImageName) -> String {
+    match (&name.transport, &name.tag) {
+        (Transport::Registry(repository), Some(tag)) => format!("{repository}:{tag}"),
+        (Transport::Registry(repository), None) => repository.clone(),
+        _ => name.without_digest(),
+    }
+}
+
+/// A document's descriptor: its own word on its media type, else what it looks like.
+fn described(digest: Digest, bytes: &[u8]) -> Descriptor {
+    let json = json::parse(bytes).unwrap_or_default();
+    let own = json.get("mediaType").and_then(Value::as_str);
+    let looks = if json.get("manifests").is_some() { media_type::INDEX } else { media_type::MANIFEST };
+    Descriptor::new(own.unwrap_or(looks), digest, bytes.len() as u64)
+}
+
+/// The config and the layers that a manifest names.
+fn named(manifest: &[u8]) -> Result<Vec<Descriptor>, String> {
+    let json = json::parse(manifest)?;
+    let config = json.get("config").ok_or("its manifest names no config")?;
+    let layers = json.get("layers").and_then(Value::as_array).ok_or("its manifest has no list `layers`")?;
+    std::iter::once(config).chain(layers).map(Descriptor::from_json).collect()
+}

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 /// Token.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Online(());
 impl Online {
     /// New.

@@ -6,7 +6,7 @@ use super::{Catalog, DOCUMENT, Packed, Pantry, PantryError, TAG};
 use crate::layout::{self, Staging};
 use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
 use crate::store::Found;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -89,11 +89,11 @@ impl<'a> Fill<'a> {
     ///
     /// # Errors
     /// What `open` or the disk reports; other bytes than the digest's.
-    pub fn blob(
+    pub fn blob<'b>(
         &mut self,
         digest: Digest,
         size: u64,
-        open: impl FnOnce() -> io::Result<Box<dyn Read>>,
+        open: impl FnOnce() -> io::Result<Box<dyn Read + 'b>>,
     ) -> Result<(), PantryError> {
         if self.placed.contains_key(&digest) || self.link(digest, size, true)? {
             return Ok(());
@@ -138,27 +138,28 @@ impl<'a> Fill<'a> {
         Ok((digest, size))
     }
 
-    /// Adds a base image: its manifest, and every blob that it names, each from where `open` says.
+    /// Adds a base image: its manifest, and every blob that it names, each from where `open` says. Tells their digests.
     ///
     /// # Errors
     /// If the manifest is none; what `open` or the disk reports.
-    pub fn image(
+    pub fn image<'b>(
         &mut self,
         manifest: &Descriptor,
-        open: impl Fn(Digest) -> io::Result<Box<dyn Read>>,
-    ) -> Result<(), PantryError> {
+        open: impl Fn(Digest) -> io::Result<Box<dyn Read + 'b>>,
+    ) -> Result<BTreeSet<Digest>, PantryError> {
         let mut bytes = Vec::new();
         let read = open(manifest.digest).and_then(|reader| reader.take(DOCUMENT).read_to_end(&mut bytes));
         read.map_err(|error| self.failed(error))?;
         let mut manifest = manifest.clone();
         manifest.annotations.clear();
         let image = Image::read(manifest, &bytes).map_err(|why| self.failed(io::Error::other(why)))?;
-        self.bytes(bytes)?;
+        let (manifest, _) = self.bytes(bytes)?;
         for (digest, size) in &image.blobs {
             self.blob(*digest, *size, || open(*digest))?;
         }
-        self.catalog.images.entry(image.manifest.digest).or_insert(image);
-        Ok(())
+        let named = image.blobs.iter().map(|(digest, _)| *digest).chain([manifest]).collect();
+        self.catalog.images.entry(manifest).or_insert(image);
+        Ok(named)
     }
 
     /// Adds a recipe whose blobs were added before.

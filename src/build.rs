@@ -3,37 +3,44 @@
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
-use crate::oci::{ImageName, Transport};
+use crate::lock::{Expected, Lock, Pinned};
+use crate::oci::{Digest, ImageName, Nowhere, Platform, Sink, Transport};
 use crate::plan::{Context, Plan};
-use crate::recipe::{Diagnostic, Input, Syntax, Variables, parse};
-use crate::source::disk::Root;
-use crate::source::{Inputs, Ready};
+use crate::recipe::{Diagnostic, Input, Recipe, Source, Spanned, Syntax, Template, Variables, parse};
+use crate::source::Inputs;
+use crate::source::disk::{OUTPUT, Root};
+use crate::supply::{Shortage, Supply};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-/// What is to be built, and with what.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+/// A recipe, and everything that decides the bytes of its image.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
     /// The recipe's text.
     pub text: &'a str,
     /// Its notation.
     pub syntax: Syntax,
-    /// The folder it stands in.
-    pub folder: &'a Path,
-    /// Where the image is to go; none: a layout in `output`, named after the last part of the image's name.
-    pub destination: Option<&'a ImageName>,
-    /// The folder for images without a destination.
-    pub output: &'a Path,
-    /// Where unpacked archives may lie while the image is built.
-    pub scratch: &'a Path,
+    /// Its lock.
+    pub lock: Option<&'a Lock>,
+    /// Where its inputs are looked for; says its folder too.
+    pub supply: Supply<'a>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
     /// How many workers compress.
     pub jobs: usize,
-    /// Set when the user wants to stop.
-    pub interrupt: &'a AtomicBool,
+}
+
+/// Where an image is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Goal<'a> {
+    /// The place; none: a layout in `output`, named after the last part of the image's name.
+    pub destination: Option<&'a ImageName>,
+    /// The folder for images without a destination.
+    pub output: &'a Path,
+    /// Whether an image that is not the one that the lock expects is a failure.
+    pub locked: bool,
 }
 
 /// An image that stands at its destination.
@@ -55,6 +62,17 @@ pub enum Failure {
     /// The recipe, or something it names, is wrong.
     #[error("the recipe is wrong")]
     Recipe(Vec<Diagnostic>),
+    /// Inputs are not to be had.
+    #[error("inputs are not to be had")]
+    Inputs(Vec<Shortage>),
+    /// The image is not the one that the lock expects.
+    #[error("the image is {found}, and the lock expects {expected}")]
+    Differs {
+        /// What the lock says.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
     /// The image cannot be put there.
     #[error("cannot write {destination}: {source}")]
     Destination {
@@ -71,51 +89,53 @@ pub enum Failure {
     Interrupted,
 }
 
-/// Builds the image of a recipe.
+impl Failure {
+    /// The mistakes to show with the recipe.
+    ///
+    /// # Errors
+    /// A failure that the recipe does not show.
+    pub fn mistakes(self) -> Result<Vec<Diagnostic>, Self> {
+        match self {
+            Self::Recipe(mistakes) => Ok(mistakes),
+            Self::Inputs(shortages) => Ok(shortages.into_iter().map(|shortage| shortage.mistake).collect()),
+            other => Err(other),
+        }
+    }
+}
+
+/// A recipe whose inputs are at hand, planned for all its platforms.
+pub struct Planned {
+    /// The recipe.
+    pub recipe: Recipe<Pinned>,
+    /// What its inputs are.
+    pub inputs: Inputs,
+    /// One a platform.
+    pub plans: Vec<Plan>,
+    /// Its folder, which knows which files were used.
+    pub root: Root,
+}
+
+/// Plans the image of a recipe. `written` are the places where rebake writes: the destination, and the folder for images
+/// without one; no copy ever sees them.
 ///
 /// # Errors
 /// See [`Failure`].
-pub fn build(request: &Request) -> Result<Built, Failure> {
-    let recipe = parse(request.text, request.syntax).and_then(|recipe| recipe.pin(None)).map_err(Failure::Recipe)?;
-    let name = recipe.image.name.value.clone();
-    let default = ImageName::layout(request.output.join(name.rsplit('/').next().unwrap_or(&name)));
-    let destination = request.destination.unwrap_or(&default);
-    let target = target(destination, recipe.image.platforms.len())?;
-    let cannot_read = |error: io::Error| {
+pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, Failure> {
+    let recipe = parse(order.text, order.syntax).and_then(|recipe| recipe.pin(order.lock)).map_err(Failure::Recipe)?;
+    let (destination, output) = written;
+    let root = Root::new(order.supply.folder, destination, output).map_err(|error| {
         Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
-    };
-    let absolute = |path: &Path| -> io::Result<PathBuf> { Ok(std::path::absolute(path)?.components().collect()) };
-    let named = request.destination.map(|_| absolute(target.path())).transpose().map_err(cannot_read)?;
-    let root = absolute(request.output)
-        .and_then(|output| Root::new(request.folder, named.as_deref(), &output))
-        .map_err(cannot_read)?;
-
-    let mut inputs = Inputs::default();
-    let images = recipe.inputs.iter().filter_map(|(name, input)| match &input.value {
-        Input::Image { image } => Some((name, image)),
-        _ => None,
-    });
-    for (name, image) in images {
-        for platform in &recipe.image.platforms {
-            inputs.insert(name, platform, Ready::Image(image.value.clone()));
-        }
-        if let Transport::Layout(path) | Transport::OciArchive(path) | Transport::DockerArchive(path) = &image.transport
-            && let (Ok(input), Ok(target)) = (root.path().join(path).canonicalize(), target.path().canonicalize())
-            && input == target
-        {
-            let message = format!("{destination} is also an input of the recipe, and building would replace it");
-            return Err(Failure::Recipe(vec![
-                Diagnostic::at(image.span, message).help("write the image elsewhere with -o"),
-            ]));
-        }
-    }
-
+    })?;
+    let supply = Supply { folder: root.path(), ..order.supply };
+    let interrupt = supply.interrupt;
+    let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };
+    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
     let context = Context {
         root: &root,
         inputs: &inputs,
-        scratch: request.scratch,
-        interrupt: request.interrupt,
-        source_date_epoch: request.source_date_epoch,
+        scratch: supply.scratch,
+        interrupt,
+        source_date_epoch: order.source_date_epoch,
     };
     let mut plans = Vec::new();
     let mut mistakes = Vec::new();
@@ -126,53 +146,154 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
             Err(found) => mistakes.extend(found.into_iter().filter(|new| !mistakes.contains(new)).collect::<Vec<_>>()),
         }
     }
-    if request.interrupt.load(Ordering::Relaxed) {
-        return Err(Failure::Interrupted);
+    match mistakes.is_empty() && !interrupt.load(Ordering::Relaxed) {
+        true => Ok(Planned { recipe, inputs, plans, root }),
+        false => Err(stopped(Failure::Recipe(mistakes))),
     }
-    let (Some(platform), true) = (recipe.image.platforms.first(), mistakes.is_empty()) else {
-        return Err(Failure::Recipe(mistakes));
-    };
-    let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
-    let variables = Variables::new(&name, version, platform);
-    let (name, tags) = tags(destination, name, recipe.image.tags.iter().map(|tag| tag.expand(&variables)).collect());
-    let annotations: BTreeMap<String, String> =
-        recipe.annotations.iter().map(|(name, text)| (name.clone(), text.expand(&variables))).collect();
+}
 
-    let cannot_write =
-        |source| Failure::Destination { destination: destination.to_string(), source: without_hidden_path(source) };
-    let staging = match target {
-        Target::Layout(path) => Staging::begin(path),
-        Target::Archive(_, path) => Staging::begin_file(path),
-    };
-    let staging = staging.map_err(cannot_write)?;
-    let image =
-        image::write(&plans, &annotations, &staging, request.jobs, request.interrupt).map_err(|error| match error {
+impl Planned {
+    /// Writes the image into a sink.
+    ///
+    /// # Errors
+    /// See [`Failure`]; what the sink reports is made one by `cannot_write`.
+    pub fn write(
+        &self,
+        order: &Order,
+        sink: &dyn Sink,
+        cannot_write: impl FnOnce(io::Error) -> Failure,
+    ) -> Result<Image, Failure> {
+        let variables = self.variables();
+        let expand = |(name, text): (&String, &Spanned<Template>)| (name.clone(), text.expand(&variables));
+        let annotations: BTreeMap<String, String> = self.recipe.annotations.iter().map(expand).collect();
+        image::write(&self.plans, &annotations, sink, order.jobs, order.supply.interrupt).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");
                 let mistake = place.map_or_else(|| Diagnostic::new(&message), |place| Diagnostic::at(place, &message));
                 Failure::Recipe(vec![mistake])
             }
-            ImageWriteError::Base(why) => Failure::Recipe(vec![match &recipe.image.base {
+            ImageWriteError::Base(why) => Failure::Recipe(vec![match &self.recipe.image.base {
                 Some(base) => Diagnostic::at(base.span, format!("the base cannot be copied: {why}")),
                 None => Diagnostic::new(why),
             }]),
             ImageWriteError::Sink(source) => cannot_write(source),
             ImageWriteError::Interrupted => Failure::Interrupted,
-        })?;
+        })
+    }
+
+    /// What is the same on all platforms.
+    fn variables(&self) -> Variables {
+        let image = &self.recipe.image;
+        let version = image.version.as_ref().map(|version| version.value.as_str());
+        let platform = image.platforms.first().map(|platform| platform.value.clone());
+        Variables::new(&image.name, version, &platform.unwrap_or_else(Platform::linux_amd64))
+    }
+
+    fn tags(&self) -> Vec<String> {
+        let variables = self.variables();
+        self.recipe.image.tags.iter().map(|tag| tag.expand(&variables)).collect()
+    }
+}
+
+/// Finds out which image a recipe gives, and writes nothing.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn measure(order: &Order) -> Result<Image, Failure> {
+    let nowhere = order.supply.folder.join(OUTPUT);
+    let planned = plan(order, (None, &nowhere))?;
+    planned.write(order, &Nowhere, |error| Failure::Unsupported(error.to_string()))
+}
+
+/// What an image is, for `[expected]` of its lock.
+#[must_use]
+pub fn expectation(image: &Image) -> Expected {
+    let manifests = image.manifests.iter().map(|manifest| (manifest.platform.clone(), manifest.descriptor.digest));
+    Expected { image: Some(image.descriptor.digest), manifests: manifests.collect(), layers: BTreeMap::new() }
+}
+
+/// Where an image is not what a lock expects: what is expected, and what it is. What the lock does not say is not compared.
+#[must_use]
+pub fn difference(expected: &Expected, image: &Image) -> Option<(String, String)> {
+    if let Some(digest) = expected.image.filter(|digest| *digest != image.descriptor.digest) {
+        return Some((digest.to_string(), image.descriptor.digest.to_string()));
+    }
+    image.manifests.iter().find_map(|manifest| {
+        let platform = &manifest.platform;
+        let wanted = expected.manifests.get(platform).filter(|digest| **digest != manifest.descriptor.digest);
+        if let Some(digest) = wanted {
+            return Some((format!("{digest} for {platform}"), manifest.descriptor.digest.to_string()));
+        }
+        let layers: Vec<Digest> = manifest.layers.iter().map(|layer| layer.descriptor.digest).collect();
+        let shown = |layers: &[Digest]| layers.iter().map(Digest::to_string).collect::<Vec<_>>().join(" ");
+        let wanted = expected.layers.get(platform).filter(|wanted| **wanted != layers)?;
+        Some((format!("the layers {} for {platform}", shown(wanted)), shown(&layers)))
+    })
+}
+
+/// Builds the image of a recipe.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
+    // What is wrong with the recipe is said first.
+    let recipe = parse(order.text, order.syntax).map_err(Failure::Recipe)?;
+    let name = recipe.image.name.value.clone();
+    let default = ImageName::layout(goal.output.join(name.rsplit('/').next().unwrap_or(&name)));
+    let destination = goal.destination.unwrap_or(&default);
+    let target = target(destination, recipe.image.platforms.len())?;
+    let cannot_write =
+        |source| Failure::Destination { destination: destination.to_string(), source: without_hidden_path(source) };
+    let absolute = |path: &Path| -> io::Result<PathBuf> { Ok(std::path::absolute(path)?.components().collect()) };
+    let named = goal.destination.map(|_| absolute(target.path())).transpose().map_err(cannot_write)?;
+    let output = absolute(goal.output).map_err(cannot_write)?;
+    refuse_input(&recipe, order.supply.folder, destination, target.path())?;
+
+    let planned = plan(order, (named.as_deref(), &output))?;
+    let (name, tags) = tags(destination, name, planned.tags());
+    let staging = match target {
+        Target::Layout(path) => Staging::begin(path),
+        Target::Archive(_, path) => Staging::begin_file(path),
+    };
+    let staging = staging.map_err(cannot_write)?;
+    let image = planned.write(order, &staging, cannot_write)?;
+    if goal.locked
+        && let Some((expected, found)) = order.lock.and_then(|lock| difference(&lock.expected, &image))
+    {
+        return Err(Failure::Differs { expected, found });
+    }
+    let interrupt = order.supply.interrupt;
     match target {
         Target::Layout(_) => staging.publish(&layout::index_json(&name, &tags, &image.descriptor)),
         Target::Archive(format, _) => {
-            let file = archive::write(format, staging.path(), &name, &tags, &image, request.interrupt);
+            let file = archive::write(format, staging.path(), &name, &tags, &image, interrupt);
             file.and_then(|file| staging.publish_file(&file))
         }
     }
-    .map_err(|error| {
-        match request.interrupt.load(Ordering::Relaxed) && error.kind() == io::ErrorKind::Interrupted {
-            true => Failure::Interrupted,
-            false => cannot_write(error),
-        }
+    .map_err(|error| match interrupt.load(Ordering::Relaxed) && error.kind() == io::ErrorKind::Interrupted {
+        true => Failure::Interrupted,
+        false => cannot_write(error),
     })?;
     Ok(Built { name, tags, destination: destination.to_string(), image })
+}
+
+/// An image that is written where an input stands would replace it.
+fn refuse_input(recipe: &Recipe<Source>, folder: &Path, destination: &ImageName, target: &Path) -> Result<(), Failure> {
+    for image in recipe.inputs.values().filter_map(|input| match &input.value {
+        Input::Image { image } => Some(image),
+        _ => None,
+    }) {
+        if let Transport::Layout(path) | Transport::OciArchive(path) | Transport::DockerArchive(path) = &image.transport
+            && let (Ok(input), Ok(target)) = (folder.join(path).canonicalize(), target.canonicalize())
+            && input == target
+        {
+            let message = format!("{destination} is also an input of the recipe, and building would replace it");
+            return Err(Failure::Recipe(vec![
+                Diagnostic::at(image.span, message).help("write the image elsewhere with -o"),
+            ]));
+        }
+    }
+    Ok(())
 }
 
 /// `tempfile` names the hidden file that it failed on, which is gone by the time a user looks for it.

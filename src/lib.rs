@@ -11,6 +11,8 @@
 
 pub mod archive;
 pub mod build;
+pub mod drill;
+pub mod git;
 pub mod image;
 pub mod layer;
 pub mod layout;
@@ -19,8 +21,11 @@ pub mod net;
 pub mod oci;
 pub mod pantry;
 pub mod plan;
+pub mod preserve;
 pub mod recipe;
 pub mod registry;
+pub mod resolve;
 pub mod source;
 pub mod store;
+pub mod supply;
 pub mod tree;

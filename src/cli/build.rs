@@ -1,17 +1,16 @@
 //! `rebake build`.
 
-use super::report::{Report, Source};
+use super::recipes::{self, Recipe};
+use super::report::Report;
+use super::world::{Sources, World};
 use super::{Options, env::Env, print};
-use rebake::build::{Built, Failure, Request, build};
+use rebake::build::{Built, Failure, Goal, Order, build};
 use rebake::oci::ImageName;
-use rebake::recipe::{Diagnostic, Span, Syntax, parse};
+use rebake::recipe::parse;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -21,6 +20,11 @@ pub struct Arguments {
     /// oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or a folder [default: rebake-out/NAME]
     #[arg(short, long, value_name = "DEST")]
     output: Option<String>,
+    /// Fail if an input is not in the lock, or if the image is not the one that the lock expects
+    #[arg(long)]
+    locked: bool,
+    #[command(flatten)]
+    sources: Sources,
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
@@ -31,74 +35,42 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
                 "-o is the place of one image: with several recipes leave it out, or build them one by one".to_owned()
             );
         }
-        Ok((destination, recipes(&arguments.recipes, env)?, source_date_epoch(env)?))
+        Ok((destination, recipes::find(&arguments.recipes, env)?, World::new(&arguments.sources, env, report)?))
     })();
-    let (destination, recipes, source_date_epoch) = match prepared {
+    let (destination, paths, world) = match prepared {
         Ok(prepared) => prepared,
         Err(message) => return report.failure(&message),
     };
-    let interrupt = Arc::new(AtomicBool::new(false));
-    if let Err(error) = heed_signals(&interrupt) {
-        return report.failure(&format!("cannot wait for signals: {error}"));
-    }
-
     // All recipes are read before the first image is written: a mistake in the last one leaves nothing half done.
-    let mut texts = Vec::new();
-    let mut places: BTreeMap<String, &Path> = BTreeMap::new();
-    for recipe in &recipes {
-        let text = match read(recipe, report) {
-            Ok(text) => text,
-            Err(status) => return status,
-        };
-        match parse(&text, syntax(recipe)).and_then(|recipe| recipe.pin(None)) {
-            Ok(parsed) => {
-                let name = parsed.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
-                if let Some(other) = places.insert(name.clone(), recipe) {
-                    if other == recipe {
-                        return report.failure(&format!("{} is named twice", recipe.display()));
-                    }
-                    let (one, other) = (other.display(), recipe.display());
-                    let message = format!("{one} and {other} both write rebake-out/{name}");
-                    return report.failure(&format!("{message}; build them one by one, each with -o"));
-                }
-            }
-            Err(mistakes) => {
-                return report.mistakes(&Source { path: &recipe.display().to_string(), text: &text }, &mistakes);
-            }
-        }
-        texts.push(text);
-    }
+    let recipes = match read_all(&paths, arguments.locked, report) {
+        Ok(recipes) => recipes,
+        Err(status) => return status,
+    };
 
     let mut built: Vec<Built> = Vec::new();
-    for (recipe, text) in recipes.iter().zip(&texts) {
-        let shown = recipe.display().to_string();
-        let request = Request {
-            text,
-            syntax: syntax(recipe),
-            folder: recipe.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-            destination: destination.as_ref(),
-            output: Path::new("rebake-out"),
-            scratch: &env.scratch,
-            source_date_epoch,
-            jobs: options.jobs.map_or(env.processors, usize::from),
-            interrupt: &interrupt,
+    for recipe in &recipes {
+        let order = Order {
+            text: &recipe.text,
+            syntax: recipe.syntax,
+            lock: recipe.lock.as_ref(),
+            supply: world.supply(recipe.folder()),
+            source_date_epoch: world.source_date_epoch,
+            jobs: options.jobs(env),
         };
-        match build(&request) {
+        let output = Path::new("rebake-out");
+        let goal = Goal { destination: destination.as_ref(), output, locked: arguments.locked };
+        match build(&order, &goal) {
             Ok(image) => {
                 detail(report, &image);
                 built.push(image);
             }
-            Err(Failure::Recipe(mistakes)) => {
+            Err(failure) => {
                 // What was built is there, and is said.
                 if !report.json() {
                     print(report, references(&built).as_bytes());
                 }
-                return report.mistakes(&Source { path: &shown, text }, &mistakes);
+                return failed(failure, recipe, report);
             }
-            Err(Failure::Interrupted) => {
-                return report.failure("interrupted; what stood at the destination still does");
-            }
-            Err(failure) => return report.failure(&failure.to_string()),
         }
     }
     let result = if report.json() {
@@ -107,6 +79,51 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         references(&built)
     };
     print(report, result.as_bytes())
+}
+
+/// Reads all recipes and pins them.
+fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Recipe>, ExitCode> {
+    let mut recipes: Vec<Recipe> = Vec::new();
+    let mut places: BTreeMap<String, &Path> = BTreeMap::new();
+    for path in paths {
+        let recipe = Recipe::read(path, report)?;
+        let parsed = parse(&recipe.text, recipe.syntax);
+        let has_inputs = parsed.as_ref().is_ok_and(|parsed| !parsed.inputs.is_empty());
+        let pinned = parsed.and_then(|parsed| parsed.pin(recipe.lock.as_ref()));
+        let pinned = pinned.map_err(|mistakes| recipe.mistakes(report, &mistakes))?;
+        if locked && has_inputs && recipe.lock.is_none() {
+            let lock = recipe.lock_path();
+            return Err(report.failure(&format!("--locked, and there is no {}; run `rebake lock`", lock.display())));
+        }
+        let name = pinned.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(other) = places.insert(name.clone(), path) {
+            if other == path {
+                return Err(report.failure(&format!("{} is named twice", path.display())));
+            }
+            let (one, other) = (other.display(), path.display());
+            let message = format!("{one} and {other} both write rebake-out/{name}");
+            return Err(report.failure(&format!("{message}; build them one by one, each with -o")));
+        }
+        recipes.push(recipe);
+    }
+    Ok(recipes)
+}
+
+/// Says why an image could not be baked.
+pub fn failed(failure: Failure, recipe: &Recipe, report: &Report) -> ExitCode {
+    match failure.mistakes() {
+        Ok(mistakes) => recipe.mistakes(report, &mistakes),
+        Err(Failure::Interrupted) => report.failure("interrupted; what stood at the destination still does"),
+        Err(Failure::Differs { expected, found }) => {
+            let lock = recipe.lock_path();
+            report.failure(&format!(
+                "the image is {found}, and {} expects {expected}; nothing was written",
+                lock.display()
+            ));
+            ExitCode::from(1)
+        }
+        Err(failure) => report.failure(&failure.to_string()),
+    }
 }
 
 /// A line an image.
@@ -179,82 +196,4 @@ fn destination(text: &str) -> Result<ImageName, String> {
         return Err("-o names no place".to_owned());
     }
     Ok(ImageName::layout(text.into()))
-}
-
-fn source_date_epoch(env: &Env) -> Result<Option<i64>, String> {
-    match env.source_date_epoch.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => match text.parse::<i64>() {
-            Ok(seconds @ 0..=253_402_300_799) => Ok(Some(seconds)),
-            _ => Err(format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds since 1970")),
-        },
-    }
-}
-
-/// The recipes' files.
-fn recipes(named: &[PathBuf], env: &Env) -> Result<Vec<PathBuf>, String> {
-    if named.is_empty() {
-        let cwd = env.cwd.as_ref().map_err(|error| format!("the folder you stand in cannot be found: {error}"))?;
-        let found = cwd.ancestors().enumerate().find_map(|(up, folder)| {
-            // Shown as the user would type it.
-            let shown: PathBuf = std::iter::repeat_n("..", up).collect();
-            inside(folder, &shown).transpose()
-        });
-        return match found {
-            Some(recipe) => Ok(vec![recipe?]),
-            None => Err(format!(
-                "there is no rebake.toml in {} or a folder above it; `rebake init` writes one",
-                cwd.display()
-            )),
-        };
-    }
-    let find = |path: &PathBuf| match path.is_dir() {
-        true => inside(path, path)?.ok_or_else(|| format!("there is no rebake.toml in {}", path.display())),
-        false => Ok(path.clone()),
-    };
-    named.iter().map(find).collect()
-}
-
-/// The recipe in a folder that is known to the user as `shown`.
-fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
-    let there: Vec<&str> =
-        ["rebake.toml", "rebake.json"].into_iter().filter(|name| folder.join(name).is_file()).collect();
-    match there[..] {
-        [] => Ok(None),
-        [name] => Ok(Some(shown.join(name))),
-        _ => Err(format!("{} has a rebake.toml and a rebake.json; name the one you mean", folder.display())),
-    }
-}
-
-fn syntax(recipe: &Path) -> Syntax {
-    if recipe.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml }
-}
-
-/// Nobody writes a longer recipe; what is behind this many bytes is not read.
-const LONGEST: u64 = 16 << 20;
-
-/// The text of a recipe; or the exit status, once it is said why there is none.
-fn read(recipe: &Path, report: &Report) -> Result<String, ExitCode> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(recipe)
-        .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
-        .map_err(|error| report.failure(&format!("cannot read {}: {error}", recipe.display())))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let start = error.utf8_error().valid_up_to();
-        // What stands before that place is the same in both texts.
-        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        let place = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
-        let mistake = Diagnostic::at(place, "the recipe is not UTF-8").help("save it as UTF-8 text");
-        report.mistakes(&Source { path: &recipe.display().to_string(), text: &text }, &[mistake])
-    })
-}
-
-/// The first signal asks the build to stop and clean up, the second one stops it at once.
-fn heed_signals(interrupt: &Arc<AtomicBool>) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_conditional_shutdown(signal, 2, Arc::clone(interrupt))?;
-        signal_hook::flag::register(signal, Arc::clone(interrupt))?;
-    }
-    Ok(())
 }

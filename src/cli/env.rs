@@ -19,11 +19,11 @@ pub struct Env {
     pub colors: bool,
     /// The width of the terminal, in columns.
     pub columns: Option<usize>,
+    /// The folder of the store: `REBAKE_CACHE`, else as the XDG Base Directory Specification has it.
+    pub cache: Option<PathBuf>,
     /// Proxies and certificates.
-    #[allow(dead_code, reason = "the commands that fetch are to come")]
     pub net: rebake::net::Settings,
     /// Where credentials for registries may be.
-    #[allow(dead_code, reason = "the commands that fetch are to come")]
     pub credentials: rebake::registry::Credentials,
 }
 
@@ -39,6 +39,7 @@ impl Env {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             colors: std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
             columns: std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()),
+            cache: cache(),
             net: net(),
             credentials: rebake::registry::Credentials::new(credentials()),
         }
@@ -48,6 +49,13 @@ impl Env {
 /// The variable, if it is set to something.
 fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn cache() -> Option<PathBuf> {
+    let home = || Some(path("HOME")?.join(".cache"));
+    // "All paths must be absolute; a relative one is to be ignored."
+    let xdg = || path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    path("REBAKE_CACHE").or_else(|| Some(xdg().or_else(home)?.join("rebake")))
 }
 
 /// Proxies and certificates by the usual variables. As curl has it, the lower-case name of a proxy counts first, and

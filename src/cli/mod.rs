@@ -3,9 +3,15 @@
 //! 0: done. 1: it differs or is unsound. 2: wrong input, or a failed operation.
 
 mod build;
+mod cache;
+mod drill;
 mod env;
 mod init;
+mod lock;
+mod pantry;
+mod recipes;
 mod report;
+mod world;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -41,6 +47,13 @@ struct Options {
     jobs: Option<u16>,
 }
 
+impl Options {
+    /// How many workers compress.
+    fn jobs(&self, env: &env::Env) -> usize {
+        self.jobs.map_or(env.processors, usize::from)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Color {
     /// On a terminal, unless NO_COLOR is set
@@ -55,8 +68,18 @@ enum Color {
 enum Command {
     /// Write a commented recipe that builds
     Init(init::Arguments),
+    /// Pin the inputs of recipes in a rebake.lock beside each, and fetch them
+    Lock(lock::Arguments),
     /// Bake the images of recipes; print each one's reference and manifest digest
     Build(build::Arguments),
+    /// Keep every input of recipes in one image layout
+    #[command(subcommand)]
+    Pantry(pantry::Command),
+    /// Rebuild every recipe with no network, from a pantry and from source control, and compare
+    Drill(drill::Arguments),
+    /// The store of fetched inputs of this machine
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Print the JSON Schema of recipes, for editors
     Schema,
     /// Print a completion script
@@ -82,7 +105,11 @@ pub fn run() -> ExitCode {
     let report = report::Report::new(&arguments.options, &env);
     match arguments.command {
         Command::Init(init) => init::run(&init, &env, &report),
+        Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
+        Command::Pantry(pantry) => pantry::run(&pantry, &env, &report),
+        Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
+        Command::Cache(cache) => cache::run(&cache, &env, &report),
         Command::Schema => {
             let mut text = serde_json::to_string_pretty(&rebake::recipe::schema()).unwrap_or_default();
             text.push('\n');

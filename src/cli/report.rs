@@ -49,6 +49,14 @@ impl Report {
         }
     }
 
+    /// Something that is no failure, but worth knowing.
+    pub fn notice(&self, text: &str) {
+        if !self.quiet {
+            let group = Group::with_title(Level::NOTE.primary_title(printable(text)));
+            self.stderr(&self.renderer.render(&[group]));
+        }
+    }
+
     /// Says why nothing was done.
     pub fn failure(&self, message: &str) -> ExitCode {
         let group = Group::with_title(Level::ERROR.primary_title(printable(message)));
@@ -59,11 +67,16 @@ impl Report {
         ExitCode::from(2)
     }
 
-    /// Shows mistakes with the lines they stand in.
-    pub fn mistakes(&self, source: &Source, mistakes: &[Diagnostic]) -> ExitCode {
+    /// Shows mistakes with the lines they stand in; the command goes on.
+    pub fn shown(&self, source: &Source, mistakes: &[Diagnostic]) {
         for mistake in mistakes {
             self.stderr(&self.render(source, mistake));
         }
+    }
+
+    /// Shows mistakes with the lines they stand in.
+    pub fn mistakes(&self, source: &Source, mistakes: &[Diagnostic]) -> ExitCode {
+        self.shown(source, mistakes);
         if let [_, _, ..] = mistakes {
             self.stderr(&format!("{} mistakes in {}", mistakes.len(), source.path));
         }
@@ -99,7 +112,8 @@ impl Report {
         text
     }
 
-    fn document(&self, document: &Value) {
+    /// The one JSON document on standard output.
+    pub fn document(&self, document: &Value) {
         let mut out = std::io::stdout().lock();
         // A reader that is gone has read what it wanted.
         let _ = writeln!(out, "{document:#}").and_then(|()| out.flush());

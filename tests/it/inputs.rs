@@ -124,7 +124,7 @@ fn platform() -> Platform {
 fn pinned(text: &str) -> Result<Recipe<Pinned>, Vec<Diagnostic>> {
     let syntax = if text.trim_start().starts_with('{') { Syntax::Json } else { Syntax::Toml };
     let Recipe { edition, image, inputs, config, annotations, users, layers, .. } = parse(text, syntax)?;
-    Ok(Recipe { edition, image, inputs, config, annotations, users, layers, phase: Pinned })
+    Ok(Recipe { edition, image, inputs, config, annotations, users, layers, phase: Pinned::default() })
 }
 
 fn plan(recipe: &Recipe<Pinned>, root: &Root, inputs: &Inputs, scratch: &Path) -> Result<Plan, Vec<Diagnostic>> {

@@ -40,7 +40,7 @@ impl Env {
             colors: std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
             columns: std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()),
             net: net(),
-            credentials: rebake::registry::Credentials::new(credentials()),
+            credentials: rebake::registry::Credentials::new(credentials(), std::env::var_os("PATH")),
         }
     }
 }

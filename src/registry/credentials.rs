@@ -264,7 +264,7 @@ mod tests {
     fn a_malformed_file_is_named_and_not_shown() {
         let config = json!({ "auths": { "quay.io": { "auth": "c2VjcmV0" } } });
         let error =
-            login(Path::new("/home/me/auth.json"), &config, "quay.io", "x").err().expect("an error").to_string();
+            none().login(Path::new("/home/me/auth.json"), &config, "quay.io", "x").err().expect("an error").to_string();
         assert!(
             error.contains("/home/me/auth.json") && !error.contains("c2VjcmV0") && !error.contains("secret"),
             "{error}"

@@ -443,7 +443,7 @@ fn a_small_document_is_returned_whatever_its_status() {
         Some(("POST".into(), b"a=b".to_vec()))
     );
     let error =
-        http.request(&Request { headers: &[("X", "a\nb")], ..Request::get(&url, 10) }, &NEVER).err().expect("an error");
+        http.request(&Request { headers: &[("X", "a\nb")], ..Request::get(&url, 10) }, &NEVER).expect_err("an error");
     assert!(matches!(error.kind, HttpErrorKind::Header(_)), "{error}");
 }
 

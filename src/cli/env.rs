@@ -41,7 +41,7 @@ impl Env {
             columns: std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()),
             cache: cache(),
             net: net(),
-            credentials: rebake::registry::Credentials::new(credentials()),
+            credentials: rebake::registry::Credentials::new(credentials(), std::env::var_os("PATH")),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! say which file a password came from.
 
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ const LIMIT: u64 = 1 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
     files: Vec<PathBuf>,
+    path: Option<OsString>,
 }
 
 /// Why credentials cannot be read.
@@ -70,21 +72,101 @@ pub(super) struct Found {
 }
 
 impl Credentials {
-    /// The files, the first that has something for a repository counts; those that are not there do not.
+    /// The first of the files that has something for a repository counts; those that are not there do not. `path` says where
+    /// helpers are, as `PATH` does.
     #[must_use]
-    pub fn new(files: Vec<PathBuf>) -> Self {
-        Self { files }
+    pub fn new(files: Vec<PathBuf>, path: Option<OsString>) -> Self {
+        Self { files, path }
     }
 
     /// The credentials for a repository; `None` if there are none.
     pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<Found>, CredentialsError> {
         for file in &self.files {
             let Some(config) = read(file)? else { continue };
-            if let Some(login) = login(file, &config, host, repository)? {
+            if let Some(login) = self.login(file, &config, host, repository)? {
                 return Ok(Some(Found { file: file.clone(), login }));
             }
         }
         Ok(None)
+    }
+
+    /// What one file has for a repository: a helper for its host first, then what is written there, the most specific key
+    /// first, then the helper for all.
+    fn login(
+        &self,
+        file: &Path,
+        config: &Value,
+        host: &str,
+        repository: &str,
+    ) -> Result<Option<Login>, CredentialsError> {
+        let host = canonical(host);
+        if let Some(helpers) = config.get("credHelpers").and_then(Value::as_object)
+            && let Some((key, helper)) = helpers.iter().find(|(key, _)| canonical(key) == host)
+            && let Some(helper) = helper.as_str()
+        {
+            return self.ask(file, helper, key);
+        }
+        let none = serde_json::Map::new();
+        let auths = config.get("auths").and_then(Value::as_object).unwrap_or(&none);
+        let full = format!("{host}/{repository}");
+        let lengths = std::iter::once(full.len()).chain(full.rmatch_indices('/').map(|(at, _)| at));
+        for wanted in lengths.filter_map(|at| full.get(..at)) {
+            for (_, entry) in auths.iter().filter(|(key, _)| canonical(key) == wanted) {
+                if let Some(login) = written(file, entry)? {
+                    return Ok(Some(login));
+                }
+            }
+        }
+        match config.get("credsStore").and_then(Value::as_str).filter(|store| !store.is_empty()) {
+            Some(store) => {
+                self.ask(file, store, if host == "docker.io" { "https://index.docker.io/v1/" } else { &host })
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Asks `docker-credential-HELPER get`.
+    fn ask(&self, file: &Path, helper: &str, key: &str) -> Result<Option<Login>, CredentialsError> {
+        let program = format!("docker-credential-{helper}");
+        let failed = |why: String| CredentialsError::Helper { file: file.to_owned(), program: program.clone(), why };
+        // Found on PATH, as docker does it; never a path of the file's choosing.
+        if helper.contains('/') {
+            return Err(failed("it is no name of a program".to_owned()));
+        }
+        let io = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => failed("there is no such program on PATH".to_owned()),
+            _ => failed(error.to_string()),
+        };
+        let mut child = Command::new(&program)
+            .envs(self.path.iter().map(|path| ("PATH", path)))
+            .arg("get")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(io)?;
+        // One that asks nothing may have closed its input.
+        if let Some(mut input) = child.stdin.take() {
+            let _ = input.write_all(key.as_bytes());
+        }
+        let mut out = Vec::new();
+        if let Some(output) = child.stdout.take() {
+            output.take(LIMIT).read_to_end(&mut out).map_err(io)?;
+        }
+        if !child.wait().map_err(io)?.success() {
+            let said = String::from_utf8_lossy(&out);
+            return match said.contains("credentials not found") {
+                true => Ok(None),
+                false => Err(failed(super::error::line(&said))),
+            };
+        }
+        let answer: Value = serde_json::from_slice(&out).map_err(|_| failed("its answer is no JSON".to_owned()))?;
+        let text = |name| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (Some(user), Some(secret)) = (text("Username"), text("Secret")) else {
+            return Err(failed("its answer has no name and secret".to_owned()));
+        };
+        let identity = user == "<token>";
+        Ok(Some(if identity { Login::Identity(secret) } else { Login::Password { user, password: secret } }))
     }
 }
 
@@ -103,33 +185,6 @@ fn read(file: &Path) -> Result<Option<Value>, CredentialsError> {
     let json: Option<Value> = serde_json::from_slice(&bytes).ok();
     let malformed = CredentialsError::Malformed { file: file.to_owned(), why: "it is no JSON object" };
     json.filter(Value::is_object).map(Some).ok_or(malformed)
-}
-
-/// What one file has for a repository: a helper for its host first, then what is written there, the most specific key
-/// first, then the helper for all.
-fn login(file: &Path, config: &Value, host: &str, repository: &str) -> Result<Option<Login>, CredentialsError> {
-    let host = canonical(host);
-    if let Some(helpers) = config.get("credHelpers").and_then(Value::as_object)
-        && let Some((key, helper)) = helpers.iter().find(|(key, _)| canonical(key) == host)
-        && let Some(helper) = helper.as_str()
-    {
-        return ask(file, helper, key);
-    }
-    let none = serde_json::Map::new();
-    let auths = config.get("auths").and_then(Value::as_object).unwrap_or(&none);
-    let full = format!("{host}/{repository}");
-    let lengths = std::iter::once(full.len()).chain(full.rmatch_indices('/').map(|(at, _)| at));
-    for wanted in lengths.filter_map(|at| full.get(..at)) {
-        for (_, entry) in auths.iter().filter(|(key, _)| canonical(key) == wanted) {
-            if let Some(login) = written(file, entry)? {
-                return Ok(Some(login));
-            }
-        }
-    }
-    match config.get("credsStore").and_then(Value::as_str).filter(|store| !store.is_empty()) {
-        Some(store) => ask(file, store, if host == "docker.io" { "https://index.docker.io/v1/" } else { &host }),
-        None => Ok(None),
-    }
 }
 
 /// A key in one spelling. One that is a URL names a host; another one may name a namespace too.
@@ -169,56 +224,17 @@ fn written(file: &Path, entry: &Value) -> Result<Option<Login>, CredentialsError
     Ok(pair.map(|(user, password)| Login::Password { user: user.to_owned(), password: password.to_owned() }))
 }
 
-/// Asks `docker-credential-HELPER get`.
-fn ask(file: &Path, helper: &str, key: &str) -> Result<Option<Login>, CredentialsError> {
-    let program = format!("docker-credential-{helper}");
-    let failed = |why: String| CredentialsError::Helper { file: file.to_owned(), program: program.clone(), why };
-    // Found on PATH, as docker does it; never a path of the file's choosing.
-    if helper.contains('/') {
-        return Err(failed("it is no name of a program".to_owned()));
-    }
-    let io = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => failed("there is no such program on PATH".to_owned()),
-        _ => failed(error.to_string()),
-    };
-    let mut child = Command::new(&program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(io)?;
-    // One that asks nothing may have closed its input.
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(key.as_bytes());
-    }
-    let mut out = Vec::new();
-    if let Some(output) = child.stdout.take() {
-        output.take(LIMIT).read_to_end(&mut out).map_err(io)?;
-    }
-    if !child.wait().map_err(io)?.success() {
-        let said = String::from_utf8_lossy(&out);
-        return match said.contains("credentials not found") {
-            true => Ok(None),
-            false => Err(failed(super::error::line(&said))),
-        };
-    }
-    let answer: Value = serde_json::from_slice(&out).map_err(|_| failed("its answer is no JSON".to_owned()))?;
-    let text = |name| answer.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (Some(user), Some(secret)) = (text("Username"), text("Secret")) else {
-        return Err(failed("its answer has no name and secret".to_owned()));
-    };
-    let identity = user == "<token>";
-    Ok(Some(if identity { Login::Identity(secret) } else { Login::Password { user, password: secret } }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
+    fn none() -> Credentials {
+        Credentials::default()
+    }
+
     fn found(config: &Value, host: &str, repository: &str) -> Option<String> {
-        login(Path::new("auth.json"), config, host, repository).expect("a sound file").map(|login| match login {
+        none().login(Path::new("auth.json"), config, host, repository).expect("a sound file").map(|login| match login {
             Login::Password { user, password } => format!("{user}:{password}"),
             Login::Identity(token) => format!("identity {token}"),
             Login::Bearer(token) => format!("bearer {token}"),
@@ -248,14 +264,14 @@ mod tests {
     fn a_malformed_file_is_named_and_not_shown() {
         let config = json!({ "auths": { "quay.io": { "auth": "c2VjcmV0" } } });
         let error =
-            login(Path::new("/home/me/auth.json"), &config, "quay.io", "x").err().expect("an error").to_string();
+            none().login(Path::new("/home/me/auth.json"), &config, "quay.io", "x").err().expect("an error").to_string();
         assert!(
             error.contains("/home/me/auth.json") && !error.contains("c2VjcmV0") && !error.contains("secret"),
             "{error}"
         );
-        let error = ask(Path::new("f"), "../../evil", "x").err().expect("an error").to_string();
+        let error = none().ask(Path::new("f"), "../../evil", "x").err().expect("an error").to_string();
         assert!(error.contains("no name of a program"), "{error}");
-        let error = ask(Path::new("f"), "no-such-helper", "x").err().expect("an error").to_string();
+        let error = none().ask(Path::new("f"), "no-such-helper", "x").err().expect("an error").to_string();
         assert!(error.contains("docker-credential-no-such-helper") && error.contains("PATH"), "{error}");
     }
 }

@@ -70,6 +70,8 @@ pub enum RegistryErrorKind {
     Credentials(CredentialsError),
     /// No answer.
     Http(Box<HttpError>),
+    /// The file cannot be written.
+    Disk(std::io::Error),
 }
 
 impl From<HttpError> for RegistryErrorKind {
@@ -141,6 +143,7 @@ impl fmt::Display for RegistryError {
             RegistryErrorKind::NotAManifest { what } => write!(f, "{image} is no image: {what}"),
             RegistryErrorKind::Token { why } => write!(f, "{host} does not let us at {image}: {why}"),
             RegistryErrorKind::Credentials(error) => write!(f, "the credentials for {host} cannot be read: {error}"),
+            RegistryErrorKind::Disk(error) => write!(f, "{image} came and cannot be written: {error}"),
             RegistryErrorKind::Http(error) => write!(f, "{image} cannot be fetched: {error}"),
         }
     }

@@ -96,6 +96,11 @@ impl Repository<'_> {
         if part.len() == size && part.digest() == digest {
             return Ok(());
         }
+        // As long as the blob and another: the registry would say that nothing is missing.
+        if part.len() >= size {
+            let restarted = part.restart();
+            restarted.map_err(|error| self.failed(&digest, RegistryErrorKind::Disk(error)))?;
+        }
         let fetched = self
             .registry
             .way(&self.host, interrupt)

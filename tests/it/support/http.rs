@@ -1,0 +1,369 @@
+//! An HTTP server of this machine that misbehaves as it is told, and remembers what it was asked.
+
+use super::{Work, run, tool};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What a path answers: a file or a status, and what goes wrong with it.
+#[derive(Debug, Clone)]
+pub struct Behaviour {
+    status: u16,
+    body: Vec<u8>,
+    headers: Vec<(String, String)>,
+    ranges: bool,
+    chunked: bool,
+    length: Option<usize>,
+    close_after: Option<usize>,
+    stall_after: Option<usize>,
+}
+
+impl Behaviour {
+    /// A file, with an ETag of its content, in parts to who asks for a part.
+    pub fn bytes(body: impl Into<Vec<u8>>) -> Behaviour {
+        let body = body.into();
+        let etag = format!("\"{}\"", &super::sha256(&body)[..16]);
+        Behaviour { ranges: true, ..Behaviour::status(200).header("ETag", etag) }.body(body)
+    }
+
+    /// A status without a body.
+    pub fn status(status: u16) -> Behaviour {
+        let (body, headers) = Default::default();
+        let (length, close_after, stall_after) = (None, None, None);
+        Behaviour { status, body, headers, ranges: false, chunked: false, length, close_after, stall_after }
+    }
+
+    /// A redirect.
+    pub fn redirect(status: u16, to: impl Into<String>) -> Behaviour {
+        Behaviour::status(status).header("Location", to)
+    }
+
+    /// With this body.
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Behaviour {
+        Behaviour { body: body.into(), ..self }
+    }
+
+    /// With this header, in place of one of the same name.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Behaviour {
+        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Without this header.
+    pub fn without(mut self, name: &str) -> Behaviour {
+        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// Always the whole file, whatever part is asked for.
+    pub fn whole(self) -> Behaviour {
+        Behaviour { ranges: false, ..self }
+    }
+
+    /// In chunks, without a length.
+    pub fn chunked(self) -> Behaviour {
+        Behaviour { chunked: true, ..self }
+    }
+
+    /// Says that the body has this length.
+    pub fn lying(self, length: usize) -> Behaviour {
+        Behaviour { length: Some(length), ..self }
+    }
+
+    /// Ends the connection after so many bytes of the body.
+    pub fn close_after(self, bytes: usize) -> Behaviour {
+        Behaviour { close_after: Some(bytes), ..self }
+    }
+
+    /// Sends nothing any more after so many bytes of the body, and keeps the connection.
+    pub fn stall_after(self, bytes: usize) -> Behaviour {
+        Behaviour { stall_after: Some(bytes), ..self }
+    }
+}
+
+/// A request, as it came.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// `GET`.
+    pub method: String,
+    /// Path and query; behind `CONNECT`, host and port.
+    pub path: String,
+    /// The body.
+    pub body: Vec<u8>,
+    headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    paths: Mutex<BTreeMap<String, VecDeque<Behaviour>>>,
+    seen: Mutex<Vec<Seen>>,
+    stop: AtomicBool,
+}
+
+/// The server. Dropped, it ends every connection.
+pub struct Server {
+    port: u16,
+    tls: bool,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// One that speaks HTTP on a free port of 127.0.0.1. It is also a proxy: to CONNECT it says yes and plays the other
+    /// end itself.
+    pub fn start() -> Server {
+        Server::listen(None)
+    }
+
+    /// One that speaks HTTPS, for `localhost` and 127.0.0.1.
+    pub fn start_tls(identity: &Identity) -> Server {
+        Server::listen(Some(Arc::new(identity.config())))
+    }
+
+    fn listen(tls: Option<Arc<rustls::ServerConfig>>) -> Server {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let shared = Arc::new(Shared::default());
+        let secure = tls.is_some();
+        let accepting = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                for stream in listener.incoming() {
+                    if shared.stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (stream, shared, tls) = (stream.expect("a connection"), Arc::clone(&shared), tls.clone());
+                    thread::spawn(move || converse(stream, &shared, tls));
+                }
+            }
+        });
+        Server { port, tls: secure, shared, accepting: Some(accepting) }
+    }
+
+    /// The full URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http{}://{}{path}", if self.tls { "s" } else { "" }, self.host())
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// From now on this path answers so. A path with nothing to say answers 404.
+    pub fn serve(&self, path: &str, behaviour: Behaviour) {
+        self.script(path, [behaviour]);
+    }
+
+    /// From now on this path answers so, one after the other; the last one stays.
+    pub fn script(&self, path: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
+        self.shared.paths.lock().expect("the paths").insert(path.to_owned(), behaviours.into_iter().collect());
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.seen.lock().expect("the requests").clone()
+    }
+
+    /// The requests for a path, whatever their query.
+    pub fn requests_of(&self, path: &str) -> Vec<Seen> {
+        let of = |seen: &Seen| seen.path.split('?').next() == Some(path);
+        self.requests().into_iter().filter(of).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+    }
+}
+
+/// A certificate for `localhost` and 127.0.0.1 that is its own authority, made by openssl.
+pub struct Identity {
+    /// The certificate (PEM).
+    pub certificate: PathBuf,
+    /// Its key (PEM).
+    pub key: PathBuf,
+    _work: Work,
+}
+
+impl Identity {
+    /// A new one.
+    #[track_caller]
+    pub fn new() -> Identity {
+        Identity::named("DNS:localhost,IP:127.0.0.1")
+    }
+
+    /// A new one for other names.
+    #[track_caller]
+    pub fn named(names: &str) -> Identity {
+        let work = Work::new();
+        let (certificate, key) = (work.join("tls.crt"), work.join("tls.key"));
+        let mut make = tool("openssl");
+        make.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+        make.args(["-subj", "/CN=localhost", "-addext", &format!("subjectAltName={names}")]);
+        // What is its own authority and a server's certificate in one is refused where it says so.
+        make.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        run(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
+        Identity { certificate, key, _work: work }
+    }
+
+    fn config(&self) -> rustls::ServerConfig {
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+        let chain = vec![CertificateDer::from_pem_file(&self.certificate).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_file(&self.key).expect("a key");
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .expect("a server's settings")
+    }
+}
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// Answers on one connection until it ends.
+fn converse(stream: TcpStream, shared: &Shared, tls: Option<Arc<rustls::ServerConfig>>) {
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+    let Ok(raw) = stream.try_clone() else { return };
+    // Who tries TLS with a server that speaks none is told so at once, as by other servers.
+    let mut first = [0];
+    if tls.is_none() && stream.peek(&mut first).is_ok_and(|n| n == 1) && first == [22] {
+        return;
+    }
+    let stream: Box<dyn Stream> = match tls {
+        Some(config) => {
+            let connection = rustls::ServerConnection::new(config).expect("a TLS connection");
+            Box::new(rustls::StreamOwned::new(connection, stream))
+        }
+        None => Box::new(stream),
+    };
+    let mut stream = BufReader::new(stream);
+    while let Some(seen) = read(&mut stream) {
+        shared.seen.lock().expect("the requests").push(seen.clone());
+        let open = if seen.method == "CONNECT" {
+            stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok()
+        } else {
+            let behaviour = next(shared, &seen.path);
+            answer(stream.get_mut(), &seen, &behaviour, shared).unwrap_or(false)
+        };
+        if !open {
+            break;
+        }
+    }
+    let _ = raw.shutdown(Shutdown::Both);
+}
+
+fn next(shared: &Shared, path: &str) -> Behaviour {
+    let mut paths = shared.paths.lock().expect("the paths");
+    let key = path.split('?').next().unwrap_or_default();
+    match paths.get_mut(key) {
+        Some(queue) if queue.len() > 1 => queue.pop_front().expect("one of several"),
+        Some(queue) => queue.front().cloned().unwrap_or_else(|| Behaviour::status(404)),
+        None => Behaviour::status(404),
+    }
+}
+
+fn read(stream: &mut impl BufRead) -> Option<Seen> {
+    let mut line = || {
+        let mut line = String::new();
+        let n = stream.read_line(&mut line).ok()?;
+        (n > 0).then(|| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let header = line()?;
+        match header.split_once(':') {
+            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let mut seen = Seen { method, path, headers, body: Vec::new() };
+    let length = seen.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    seen.body = vec![0; length];
+    stream.read_exact(&mut seen.body).ok()?;
+    Some(seen)
+}
+
+/// Answers one request; whether the connection stays open.
+fn answer(out: &mut dyn Stream, seen: &Seen, said: &Behaviour, shared: &Shared) -> std::io::Result<bool> {
+    let (mut status, mut body, total) = (said.status, said.body.as_slice(), said.body.len());
+    let mut headers = said.headers.clone();
+    let of =
+        |name: &str| said.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone());
+    let fits = seen
+        .header("if-range")
+        .is_none_or(|wanted| [of("etag"), of("last-modified")].into_iter().flatten().any(|known| known == wanted));
+    let start = seen.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    if let Some(start) = start.filter(|_| said.ranges && fits) {
+        if start < total {
+            (status, body) = (206, &body[start..]);
+            if of("content-range").is_none() {
+                headers.push(("Content-Range".into(), format!("bytes {start}-{}/{total}", total - 1)));
+            }
+        } else {
+            (status, body) = (416, &[]);
+            headers.push(("Content-Range".into(), format!("bytes */{total}")));
+        }
+    }
+    if said.chunked {
+        headers.push(("Transfer-Encoding".into(), "chunked".into()));
+    } else {
+        headers.push(("Content-Length".into(), said.length.unwrap_or(body.len()).to_string()));
+    }
+    let mut head = format!("HTTP/1.1 {status} Said\r\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    out.write_all(format!("{head}\r\n").as_bytes())?;
+    if seen.method == "HEAD" {
+        out.flush()?;
+        return Ok(true);
+    }
+    let cut = said.close_after.or(said.stall_after).unwrap_or(body.len()).min(body.len());
+    for piece in body[..cut].chunks(8 << 10) {
+        if said.chunked {
+            out.write_all(format!("{:x}\r\n", piece.len()).as_bytes())?;
+            out.write_all(piece)?;
+            out.write_all(b"\r\n")?;
+        } else {
+            out.write_all(piece)?;
+        }
+    }
+    out.flush()?;
+    while said.stall_after.is_some() && !shared.stop.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Who announced more than there is can only end.
+    if said.close_after.is_some() || said.stall_after.is_some() || said.length.is_some_and(|length| length > body.len())
+    {
+        return Err(ErrorKind::ConnectionAborted.into());
+    }
+    if said.chunked {
+        out.write_all(b"0\r\n\r\n")?;
+        out.flush()?;
+    }
+    // Bytes behind an answer that was announced shorter would be taken for the next one.
+    Ok(said.length.is_none())
+}

@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod git;
 pub mod image;
 pub mod layer;
 pub mod layout;

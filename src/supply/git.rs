@@ -1,7 +1,7 @@
 //! Git trees, as the tar that is pinned.
 
 use super::{Reach, Supply, SupplyError};
-use crate::git::{Commit, GitError, Repository, fetch, is_local};
+use crate::git::{Commit, GitError, Location, Repository, fetch};
 use crate::lock::Pin;
 use std::path::PathBuf;
 
@@ -27,15 +27,17 @@ impl Supply<'_> {
     /// If it may not be asked; what git says.
     pub fn repository(&self, git: &str, rev: Option<&str>) -> Result<(Repository, Commit), SupplyError> {
         let rev = rev.unwrap_or("HEAD");
-        match (self.reach, is_local(git)) {
+        match (self.reach, Location::parse(git, self.folder)?) {
             (Reach::Folder, _) => Err(SupplyError::Missing(self.looked())),
-            (_, true) => {
-                let repository = Repository::open(&self.folder.join(git.strip_prefix("file://").unwrap_or(git)))?;
-                let commit = repository.resolve(rev, self.interrupt)?;
+            (_, Location::Local(path)) => {
+                let repository = Repository::open(&path)?;
+                let commit = repository.resolve(rev)?;
                 Ok((repository, commit))
             }
-            (Reach::Network(online), false) => Ok(fetch(&online.git, git, rev, self.scratch, self.interrupt)?),
-            (Reach::Disk, false) => {
+            (Reach::Network(online), Location::Remote(remote)) => {
+                Ok(fetch(&remote, rev, self.scratch, &online.git, self.interrupt)?)
+            }
+            (Reach::Disk, Location::Remote(_)) => {
                 Err(SupplyError::Missing(format!("{}, and the network is not asked", self.looked())))
             }
         }
@@ -64,7 +66,10 @@ impl From<GitError> for SupplyError {
     fn from(error: GitError) -> Self {
         match error {
             GitError::Interrupted => Self::Interrupted,
-            error => Self::Failed(error.to_string()),
+            error => Self::Failed(match error.help() {
+                Some(help) => format!("{error}; {help}"),
+                None => error.to_string(),
+            }),
         }
     }
 }

@@ -9,6 +9,7 @@ mod base;
 mod bytes;
 mod clients;
 mod flake;
+mod git;
 mod golden;
 mod interrupt;
 mod machinery;

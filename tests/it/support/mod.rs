@@ -5,6 +5,7 @@
 
 pub mod clients;
 mod daemon;
+pub mod git;
 mod image;
 mod need;
 mod process;

@@ -1,13 +1,14 @@
 //! A recipe on disk becomes an image at its destination: the one call behind `rebake build`.
 
+mod stamp;
+
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
 use crate::oci::{ImageName, Transport};
-use crate::plan::{Context, Plan};
+use crate::plan::{self, Context, Plan};
 use crate::recipe::{Diagnostic, Input, Syntax, Variables, parse};
 use crate::source::disk::Root;
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,10 @@ pub struct Request<'a> {
     pub syntax: Syntax,
     /// The folder it stands in.
     pub folder: &'a Path,
+    /// Its file.
+    pub file: &'a Path,
+    /// Whether a stamped recipe may differ from its commit. The image then says so.
+    pub allow_dirty: bool,
     /// Where the image is to go; none: a layout in `output`, named after the last part of the image's name.
     pub destination: Option<&'a ImageName>,
     /// The folder for images without a destination.
@@ -104,8 +109,10 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
         }
     }
 
+    let stamp = stamp::ask(&recipe, request, &[request.output, target.path()])?;
     let context = Context {
         root: &root,
+        stamp: stamp.as_ref(),
         scratch: request.scratch,
         interrupt: request.interrupt,
         source_date_epoch: request.source_date_epoch,
@@ -127,9 +134,12 @@ pub fn build(request: &Request) -> Result<Built, Failure> {
     };
     let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
     let variables = Variables::new(&name, version, platform);
-    let (name, tags) = tags(destination, name, recipe.image.tags.iter().map(|tag| tag.expand(&variables)).collect());
-    let annotations: BTreeMap<String, String> =
-        recipe.annotations.iter().map(|(name, text)| (name.clone(), text.expand(&variables))).collect();
+    let (name, mut tags) = tags(destination, name, plan::tags(&recipe, &variables, stamp.as_ref()));
+    if stamp.is_some_and(|stamp| stamp.dirty) {
+        tags = tags.into_iter().map(plan::dirty_tag).collect();
+    }
+    // Those of an index are the same on all platforms.
+    let annotations = plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
 
     let cannot_write =
         |source| Failure::Destination { destination: destination.to_string(), source: without_hidden_path(source) };

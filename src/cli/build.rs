@@ -21,6 +21,9 @@ pub struct Arguments {
     /// oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or a folder [default: rebake-out/NAME]
     #[arg(short, long, value_name = "DEST")]
     output: Option<String>,
+    /// Bake a stamped recipe although its folder differs from the commit; version and tags then end in -dirty
+    #[arg(long)]
+    allow_dirty: bool,
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
@@ -75,6 +78,8 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         let request = Request {
             text,
             syntax: syntax(recipe),
+            file: recipe,
+            allow_dirty: arguments.allow_dirty,
             folder: recipe.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
             destination: destination.as_ref(),
             output: Path::new("rebake-out"),
@@ -239,7 +244,8 @@ fn read(recipe: &Path, report: &Report) -> Result<String, ExitCode> {
     std::fs::File::open(recipe)
         .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
         .map_err(|error| report.failure(&format!("cannot read {}: {error}", recipe.display())))?;
-    String::from_utf8(bytes).map_err(|error| {
+    // A checkout that ends lines with CR LF bakes the same, and places are those of the text that is shown.
+    String::from_utf8(bytes).map(|text| text.replace("\r\n", "\n")).map_err(|error| {
         let start = error.utf8_error().valid_up_to();
         // What stands before that place is the same in both texts.
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();

@@ -18,5 +18,6 @@ mod readme;
 mod recipes;
 mod reproduce;
 mod sandbox;
+mod stamps;
 mod statements;
 mod support;

@@ -4,7 +4,7 @@
 //! The network is refused by construction: what bakes here is given no [`Online`](crate::supply::Online), without which there
 //! is no way to make a connection.
 
-use crate::build::{Failure, Order, difference, measure};
+use crate::build::{Failure, Order, Stamping, difference, measure};
 use crate::lock::{Expected, Lock, Pinned};
 use crate::oci::Digest;
 use crate::pantry::Pantry;
@@ -105,6 +105,7 @@ impl Drill<'_> {
             supply: self.supply(self.pantries, store, subject.folder),
             source_date_epoch: self.source_date_epoch,
             jobs: self.jobs,
+            stamping: Stamping::Any,
         };
         row.outcome = match measure(&order) {
             Ok(image) => match expected {

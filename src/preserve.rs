@@ -1,6 +1,6 @@
 //! A recipe and everything that it needs goes into a pantry, and comes out of it again.
 
-use crate::build::{self, Failure, Order, Planned, plan};
+use crate::build::{self, Failure, Order, Planned, Stamping, plan};
 use crate::lock::{Lock, PinnedInput};
 use crate::oci::{Digest, Platform};
 use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, pack, unpack};
@@ -227,6 +227,7 @@ pub fn complete(pantry: &Pantry, packed: &Packed, scratch: &Path, interrupt: &At
         supply,
         source_date_epoch: None,
         jobs: 1,
+        stamping: Stamping::Any,
     };
     build::plan(&order, (None, &folder.path().join(OUTPUT)))?;
     Ok(())

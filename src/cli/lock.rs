@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
-use rebake::build::{Order, expectation, measure};
+use rebake::build::{Order, Stamping, expectation};
 use rebake::lock::Lock;
 use rebake::recipe::parse;
 use rebake::resolve::{Change, Resolved, Update, resolve, shown};
@@ -147,9 +147,9 @@ impl Command<'_> {
                 supply,
                 source_date_epoch: self.world.source_date_epoch,
                 jobs: self.jobs,
+                stamping: Stamping::Any,
             };
-            let image = measure(&order).map_err(|failure| failed(failure, recipe, self.report))?;
-            resolved.lock.expected = expectation(&image);
+            resolved.lock.expected = expectation(&order).map_err(|failure| failed(failure, recipe, self.report))?;
         }
         let done = done(resolved);
         // A recipe with no inputs needs no lock.

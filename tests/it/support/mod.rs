@@ -5,6 +5,7 @@
 
 pub mod clients;
 mod daemon;
+pub mod git;
 pub mod http;
 mod image;
 mod need;

@@ -2,6 +2,8 @@
 
 mod stamp;
 
+pub use stamp::{KEPT, keep};
+
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
@@ -151,37 +153,50 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
     let supply = Supply { folder: root.path(), ..order.supply };
     let interrupt = supply.interrupt;
     let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };
-    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
-    let stamp = match order.stamping {
+    let mut stamp = match order.stamping {
         _ if recipe.stamps().is_empty() => None,
         Stamping::Ask { file, allow_dirty } => {
             let written = [Some(output), destination];
             let written: Vec<&Path> = written.into_iter().flatten().collect();
             Some(stamp::ask(&recipe, &stamp::Asking { order, file, allow_dirty, written: &written })?)
         }
-        Stamping::Given(stamp) => Some(stamp.clone()),
-        Stamping::Any => Some(Stamp::sample()),
+        Stamping::Given(stamp) => Some((stamp.clone(), None)),
+        Stamping::Any => Some((Stamp::sample(), None)),
     };
-    let context = Context {
-        root: &root,
-        inputs: &inputs,
-        stamp: stamp.as_ref(),
-        scratch: supply.scratch,
-        interrupt,
-        source_date_epoch: order.source_date_epoch,
-    };
+    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
+    let plan = |stamp: Option<&Stamp>| plans(&recipe, &root, &inputs, stamp, order).map_err(stopped);
+    let mut plans = plan(stamp.as_ref().map(|(stamp, _)| stamp))?;
+    if let Some((stamp, Some(files))) = &mut stamp
+        && stamp::altered(&root, *files, order, &recipe)?
+    {
+        stamp.dirty = true;
+        plans = plan(Some(stamp))?;
+    }
+    Ok(Planned { recipe, inputs, plans, root, stamp: stamp.map(|(stamp, _)| stamp) })
+}
+
+/// A plan for each platform.
+fn plans(
+    recipe: &Recipe<Pinned>,
+    root: &Root,
+    inputs: &Inputs,
+    stamp: Option<&Stamp>,
+    order: &Order,
+) -> Result<Vec<Plan>, Failure> {
+    let Supply { scratch, interrupt, .. } = order.supply;
+    let context = Context { root, inputs, stamp, scratch, interrupt, source_date_epoch: order.source_date_epoch };
     let mut plans = Vec::new();
     let mut mistakes = Vec::new();
     for platform in &recipe.image.platforms {
-        match Plan::new(&recipe, platform, context) {
+        match Plan::new(recipe, platform, context) {
             Ok(plan) => plans.push(plan),
             // Most mistakes are the same on every platform.
             Err(found) => mistakes.extend(found.into_iter().filter(|new| !mistakes.contains(new)).collect::<Vec<_>>()),
         }
     }
     match mistakes.is_empty() && !interrupt.load(Ordering::Relaxed) {
-        true => Ok(Planned { recipe, inputs, plans, root, stamp }),
-        false => Err(stopped(Failure::Recipe(mistakes))),
+        true => Ok(plans),
+        false => Err(Failure::Recipe(mistakes)),
     }
 }
 

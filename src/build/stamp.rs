@@ -1,10 +1,13 @@
 //! Asks git for what a stamped recipe wants to know of its commit, and holds the recipe's folder against it.
 
-use super::{Failure, Order};
+use super::{Failure, Order, Stamping};
 use crate::git::{Asked, GitError, Repository};
-use crate::oci::Digest;
+use crate::oci::{Digest, Sha256, json};
+use crate::pantry::pack;
 use crate::recipe::{Diagnostic, Provenance, Recipe, Span, Stamp};
-use crate::source::disk::OUTPUT;
+use crate::source::disk::{OUTPUT, Root};
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -29,11 +32,12 @@ pub(super) struct Asking<'a> {
     pub written: &'a [&'a Path],
 }
 
-/// What is to be known of a stamped recipe's commit.
+/// What is to be known of a stamped recipe's commit; and, of one that came out of a pantry, the digest of the files that came
+/// with it.
 ///
 /// # Errors
 /// A folder outside of any repository, or not as it was committed.
-pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<Stamp, Failure> {
+pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<(Stamp, Option<Digest>), Failure> {
     let Asking { order, file, allow_dirty, written } = *asking;
     let (folder, interrupt) = (order.supply.folder, order.supply.interrupt);
     let first = recipe.stamps().first().copied().unwrap_or_default();
@@ -58,7 +62,14 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<Stamp, Failu
         excluded: &|path| ours.iter().any(|ours| path.starts_with(ours) || is_leftover(path, ours)),
         interrupt,
     };
-    let repository = Repository::discover(&folder).map_err(wrong)?;
+    let repository = match Repository::discover(&folder) {
+        // What came out of a pantry brings what git knew of it.
+        Err(error @ GitError::NoRepository { .. }) => match kept(&folder.join(KEPT), order.text, lock.as_deref()) {
+            Some((stamp, files)) => return Ok((stamp, Some(files))),
+            None => return Err(wrong(error)),
+        },
+        found => found.map_err(wrong)?,
+    };
     let facts = repository.facts(&asked).map_err(wrong)?;
     if let (Some(span), None) = (recipe.stamp_of("git.branch"), &facts.branch) {
         let mistake = Diagnostic::at(span, "HEAD is detached, so the commit is on no branch");
@@ -70,7 +81,7 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<Stamp, Failu
     if !facts.dirty.is_empty() && !allow_dirty {
         return Err(mistake(unlike(first, &facts.dirty)));
     }
-    Ok(Stamp {
+    let stamp = Stamp {
         dirty: !facts.dirty.is_empty(),
         commit: facts.commit,
         time: facts.time,
@@ -82,7 +93,59 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<Stamp, Failu
             recipe: digest(order.text.as_bytes()),
             lock: lock.map(|lock| digest(&lock)),
         },
-    })
+    };
+    Ok((stamp, None))
+}
+
+/// Whether the files of a recipe that came out of a pantry are other ones now, and may be.
+///
+/// # Errors
+/// If they are, and may not be.
+pub(super) fn altered<P>(root: &Root, files: Digest, order: &Order, recipe: &Recipe<P>) -> Result<bool, Failure> {
+    let first = recipe.stamps().first().copied().unwrap_or_default();
+    let mut sha256 = Sha256::default();
+    let cannot = |error| mistake(Diagnostic::at(first, format!("the recipe's files cannot be read: {error}")));
+    pack(root.path(), &root.used().into_keys().collect(), &mut sha256).map_err(cannot)?;
+    match (sha256.finish().0 == files, order.stamping) {
+        (true, _) => Ok(false),
+        (false, Stamping::Ask { allow_dirty: true, .. }) => Ok(true),
+        _ => Err(mistake(
+            Diagnostic::at(first, "the recipe's files are not as they came out of the pantry")
+                .label("this stands for the commit")
+                .help("restore them; or build with --allow-dirty, which marks version and tags with `-dirty`"),
+        )),
+    }
+}
+
+/// The facts of a recipe that was taken out of a pantry stand in this file beside it.
+pub const KEPT: &str = "rebake.stamp";
+
+/// The text of that file. It knows which recipe, lock and files (the digest of their tar) it is for.
+#[must_use]
+pub fn keep(facts: &BTreeMap<String, String>, recipe: &str, lock: Option<&str>, files: Digest) -> Vec<u8> {
+    let mut facts = facts.clone();
+    facts.insert(OF_RECIPE.to_owned(), digest(recipe.as_bytes()).to_string());
+    facts.extend(lock.map(|lock| (OF_LOCK.to_owned(), digest(lock.as_bytes()).to_string())));
+    facts.insert(OF_FILES.to_owned(), files.to_string());
+    json::canonical(&json!(facts))
+}
+
+const OF_RECIPE: &str = "dev.rebake.recipe.digest";
+const OF_FILES: &str = "dev.rebake.files.digest";
+const OF_LOCK: &str = "dev.rebake.lock.digest";
+
+/// What such a file says, if it is there and for this recipe and this lock.
+fn kept(path: &Path, recipe: &str, lock: Option<&[u8]>) -> Option<(Stamp, Digest)> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    let json = json::parse(&bytes).ok()?;
+    let facts = json.as_object()?.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    let facts = facts.collect::<Option<BTreeMap<String, String>>>()?;
+    let (recipe, lock) = (digest(recipe.as_bytes()), lock.map(digest));
+    let is_for = |name: &str, digest: Option<Digest>| facts.get(name).cloned() == digest.map(|d| d.to_string());
+    let ours = is_for(OF_RECIPE, Some(recipe)) && is_for(OF_LOCK, lock);
+    let files = facts.get(OF_FILES)?.parse().ok()?;
+    Stamp::from_facts(&facts, recipe, lock).filter(|_| ours).map(|stamp| (stamp, files))
 }
 
 fn mistake(mistake: Diagnostic) -> Failure {

@@ -2,6 +2,10 @@
 
 use super::{Created, Mtime, Recipe, Span, Statement, Template};
 use crate::oci::Digest;
+use std::collections::BTreeMap;
+
+/// What the names of kept facts begin with.
+const FACT: &str = "dev.rebake.stamp.";
 
 /// What is known of the commit that an image is made from. Plain values: git is asked elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,31 @@ pub struct Provenance {
 }
 
 impl Stamp {
+    /// The facts as names and values, to be kept where git is not; a dirty folder has none.
+    #[must_use]
+    pub fn facts(&self) -> BTreeMap<String, String> {
+        let Self { commit, time, describe, branch, source, dirty: _, provenance } = self;
+        let own = [("commit", commit.clone()), ("time", time.to_string()), ("path", provenance.path.clone())];
+        let asked = [("describe", describe), ("branch", branch), ("source", source)];
+        let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        own.into_iter().chain(asked).map(|(name, value)| (format!("{FACT}{name}"), value)).collect()
+    }
+
+    /// The stamp of a recipe whose facts were kept; `None` if they are not whole.
+    #[must_use]
+    pub fn from_facts(facts: &BTreeMap<String, String>, recipe: Digest, lock: Option<Digest>) -> Option<Self> {
+        let fact = |name: &str| facts.get(&format!("{FACT}{name}")).cloned();
+        Some(Self {
+            commit: fact("commit")?,
+            time: fact("time")?.parse().ok()?,
+            describe: fact("describe"),
+            branch: fact("branch"),
+            source: fact("source"),
+            dirty: false,
+            provenance: Provenance { path: fact("path")?, recipe, lock },
+        })
+    }
+
     /// Stands for any commit, where it does not matter which.
     #[must_use]
     pub fn sample() -> Self {
@@ -102,6 +131,20 @@ mod tests {
 
     fn recipe(rest: &str) -> Recipe<super::super::Source> {
         parse(&format!("edition = '2026'\n[image]\nname = 'a'\n{rest}"), Syntax::Toml).unwrap()
+    }
+
+    #[test]
+    fn facts_that_were_kept_are_the_same_stamp() {
+        let mut stamp = Stamp::sample();
+        stamp.provenance.lock = Some(Digest::of(b"lock"));
+        let Provenance { recipe, lock, .. } = stamp.provenance.clone();
+        for source in [None, Some("https://example.com/x".to_owned())] {
+            stamp.source = source;
+            assert_eq!(Stamp::from_facts(&stamp.facts(), recipe, lock), Some(stamp.clone()));
+        }
+        let mut facts = stamp.facts();
+        facts.remove("dev.rebake.stamp.time");
+        assert_eq!(Stamp::from_facts(&facts, recipe, lock), None);
     }
 
     #[test]

@@ -44,7 +44,7 @@ mod tests {
                 "url = \"https://me:s3cret@example.com/a?token=x1&b\"",
                 "url = \"https://*********@example.com/a?*****=**&*\"",
             ),
-            ("https://me:s3/cr@et@example.com/a", "https://**********@example.com/a"),
+            ("https://me:s3/cr@et@example.com/a", "https://***********@example.com/a"),
             ("https://tökén@example.com", "https://*******@example.com"),
             ("'http://a@b' and ssh://git@host/x", "'http://*@b' and ssh://***@host/x"),
             ("127.0.0.1 (http://127.0.0.1:80/x@1.tgz, 5 tries)", "127.0.0.1 (http://127.0.0.1:80/x@1.tgz, 5 tries)"),

@@ -69,8 +69,8 @@ pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
     }
     let what = if matches!(command, Command::List) { "in" } else { "removed from" };
     let mut text: String = entries.iter().map(|Entry { digest, size }| format!("{digest} {size}\n")).collect();
-    let files = if let [_] = entries[..] { "1 file".to_owned() } else { format!("{} files", entries.len()) };
-    text += &format!("{files} with {bytes} bytes {what} {}\n", store.folder().display());
+    let (files, some) = (if entries.len() == 1 { "file" } else { "files" }, if bytes == 1 { "byte" } else { "bytes" });
+    text += &format!("{} {files} with {bytes} {some} {what} {}\n", entries.len(), store.folder().display());
     print(report, text.as_bytes())
 }
 

@@ -66,7 +66,9 @@ impl Supply<'_> {
                     (HttpErrorKind::TooLarge { .. }, Some(size)) => {
                         restart(part)?;
                         (
-                            format!("{shown} gives another file: it is longer than the {size} bytes that are pinned"),
+                            format!(
+                                "{shown} gives another file: it is longer than it should be, more than {size} bytes"
+                            ),
                             true,
                         )
                     }

@@ -12,6 +12,7 @@ mod flake;
 mod golden;
 mod inputs;
 mod interrupt;
+mod lock;
 mod machinery;
 mod net;
 mod read;

@@ -130,7 +130,10 @@ fn one(recipe: &Recipe<Source>, input: &Input, old: Option<&Locked>, supply: &Su
             }
             let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.value.clone());
             let (rev, subdir) = (text(rev), text(subdir));
-            let (repository, commit) = supply.repository(git, rev.as_deref())?;
+            let (repository, commit) = supply.repository(git, rev.as_deref()).map_err(|error| match error {
+                SupplyError::Missing(_) => unknown("server"),
+                error => error,
+            })?;
             let (tree, tar) = supply.export(&repository, &commit, subdir.as_deref())?;
             Ok(Locked::Git { git: git.value.clone(), rev, subdir, commit: commit.id, tree, tar })
         }
@@ -194,13 +197,18 @@ fn fetched(urls: &[String], own: Option<Digest>, supply: &Supply) -> Result<Pin,
         return Ok(Pin { digest, size });
     }
     let (Some(online), Some(store)) = (supply.online(), supply.store) else {
-        return Err(SupplyError::Missing("only its server knows what that is now".to_owned()));
+        return Err(unknown("server"));
     };
     let mut part = store.part(own, supply.interrupt)?;
     supply.receive((online, store), urls, own.map(|digest| (digest, None)), &mut part)?;
     let size = part.len();
     let (digest, _) = store.keep(part, own)?;
     Ok(Pin { digest, size })
+}
+
+/// Without the network nobody can say what a moving reference is now.
+fn unknown(who: &str) -> SupplyError {
+    SupplyError::Missing(format!("only its {who} knows what that is now"))
 }
 
 fn failed(why: impl Into<String>) -> SupplyError {

@@ -264,10 +264,8 @@ impl Supply<'_> {
             RegistryErrorKind::Http(http) => match (http.kind, self.store) {
                 (HttpErrorKind::Interrupted, _) => SupplyError::Interrupted,
                 (HttpErrorKind::Disk(source), Some(store)) => cannot_write(store, &source),
-                (kind, _) => {
-                    let kind = RegistryErrorKind::Http(Box::new(HttpError { kind, ..*http }));
-                    SupplyError::failed(RegistryError { kind, ..error }.to_string())
-                }
+                // It names the image already.
+                (kind, _) => SupplyError::failed(HttpError { kind, ..*http }.to_string()),
             },
             RegistryErrorKind::Gone { said } if pinned => {
                 let host = error.repository.split('/').next().unwrap_or_default();

@@ -2,9 +2,16 @@
 
 use super::{Desk, assert_says, ended};
 use crate::support::http::{Behaviour, Identity, Server};
-use crate::support::{attempt, needs, sha256};
+use crate::support::{Work, attempt, needs, sha256};
+use rebake::net::Http;
+use rebake::recipe::{Syntax, parse};
+use rebake::registry::Credentials;
+use rebake::store::Store;
+use rebake::supply::{Online, Reach, Supply};
 use std::fs;
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,6 +105,42 @@ fn mirrors_are_tried_in_order() {
     order.dedup();
     assert_eq!(order, ["/gone", "/wrong", "/cut", "/good"]);
     assert_eq!(desk.kept(), [sha256(&body)]);
+}
+
+#[test]
+fn a_mirror_that_stalls_gives_way_and_what_it_gave_is_kept() {
+    let server = Server::start();
+    let body = vec![b'x'; 300_000];
+    server.serve("/stalls", Behaviour::bytes(&body[..]).without("ETag").whole().stall_after(100_000));
+    server.serve("/good", Behaviour::bytes(&body[..]));
+    let (slow, good) = (server.url("/stalls"), server.url("/good"));
+    let recipe = format!("url = \"{slow}\"\nmirrors = [\"{good}\"]\nsha256 = \"{}\"", sha256(&body));
+    let recipe = super::text(AMD64, &input("a", &recipe));
+    let recipe = parse(&recipe, Syntax::Toml).and_then(|recipe| recipe.pin(None)).expect("a pinned recipe");
+    // The program waits for half a minute, which a test cannot.
+    let mut settings = crate::net::hasty();
+    settings.timing.idle = Duration::from_millis(300);
+    let online = Online {
+        http: Http::new(&settings).expect("a client"),
+        credentials: Credentials::default(),
+        insecure: false,
+        git: rebake::git::Online::new(),
+    };
+    let work = Work::new();
+    let (store, said) = (Store::new(work.join("cache")), Mutex::new(String::new()));
+    let notice = |text: &str| said.lock().expect("words").push_str(text);
+    let supply = Supply {
+        pantries: &[],
+        store: Some(&store),
+        reach: Reach::Network(&online),
+        folder: work.path(),
+        scratch: work.path(),
+        interrupt: &AtomicBool::new(false),
+        notice: &notice,
+    };
+    supply.ready(&recipe).expect("inputs");
+    assert_says(&said.lock().expect("words"), &["stalled: nothing came for 0.3 s", &slow, &good, "has it"]);
+    assert_eq!(server.requests_of("/good")[0].header("range"), Some("bytes=100000-"));
 }
 
 #[test]

@@ -28,7 +28,8 @@ impl Recipe {
     /// Reads a recipe and its lock; or gives the exit status, once it is said why not.
     pub fn read(path: &Path, report: &Report) -> Result<Self, ExitCode> {
         let text = text(path, "the recipe", report)?;
-        let text = text.ok_or_else(|| report.failure(&format!("there is no {}", path.display())))?;
+        let text =
+            text.ok_or_else(|| report.failure(&format!("cannot read {}: there is no such file", path.display())))?;
         let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
         let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
         let lock_path = recipe.lock_path();

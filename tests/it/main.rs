@@ -13,6 +13,7 @@ mod git;
 mod golden;
 mod inputs;
 mod interrupt;
+mod lock;
 mod machinery;
 mod net;
 mod read;

@@ -80,6 +80,15 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Row {
+    /// Of a recipe that could not even be read.
+    #[must_use]
+    pub fn unread(mistakes: Vec<Diagnostic>) -> Self {
+        let (time, copies) = (Duration::ZERO, BTreeMap::new());
+        Self { expected: None, rebuilt: None, outcome: Outcome::Failed(mistakes), time, copies }
+    }
+}
+
 impl Drill<'_> {
     /// Bakes a recipe and compares.
     #[must_use]

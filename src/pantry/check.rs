@@ -13,6 +13,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// `oci-layout` as skopeo and podman write it.
+const SKOPEOS_LAYOUT: &[u8] = br#"{"imageLayoutVersion": "1.0.0"}"#;
+
 /// Something in a pantry that is not as it should be. Paths are below the pantry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -97,7 +100,12 @@ impl Pantry {
             }
             Err(PantryError::Damaged { what, why, .. }) => {
                 let path = what.parse().map_or_else(|_| PathBuf::from(&what), below);
-                Ok((None, vec![Fault::Document { path, why }]))
+                let mut faults = vec![Fault::Document { path: path.clone(), why }];
+                // There is an index, and another one is named.
+                if !folder.join(&path).exists() && was_pantry(folder) {
+                    faults.push(Fault::Altered("index.json".into()));
+                }
+                Ok((None, faults))
             }
             // What was a pantry, and is not any more, is unsound; what never was one is wrong input.
             Err(error) if was_pantry(folder) => {
@@ -120,7 +128,7 @@ impl Pantry {
     fn faults(&self, lost: &[Lost], interrupt: &AtomicBool) -> Result<Vec<Fault>, PantryError> {
         let mut faults = Vec::new();
         let is_own = |name: &str, right: &dyn Fn(&[u8]) -> bool| read(&self.folder.join(name)).is_ok_and(|b| right(&b));
-        if !is_own("oci-layout", &|bytes| bytes == OCI_LAYOUT) {
+        if !is_own("oci-layout", &|bytes| bytes == OCI_LAYOUT || bytes == SKOPEOS_LAYOUT) {
             faults.push(Fault::Altered("oci-layout".into()));
         }
         if !is_own("index.json", &|bytes| self.is_own_index(bytes)) {

@@ -2,7 +2,7 @@
 
 mod stamp;
 
-pub use stamp::{KEPT, keep};
+pub use stamp::keep;
 
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
@@ -262,20 +262,23 @@ pub fn expectation(order: &Order) -> Result<Expected, Failure> {
         return Err(Failure::Recipe(vec![Diagnostic::at(*span, message).help(help)]));
     }
     let image = measure(&Order { stamping: Stamping::Any, ..*order })?;
+    Ok(record(&image, !stamps.is_empty()))
+}
+
+/// An image as a lock records it; of a `stamped` one, whose digest differs from commit to commit, the layers.
+#[must_use]
+pub fn record(image: &Image, stamped: bool) -> Expected {
     let manifests = image.manifests.iter();
-    Ok(match stamps.is_empty() {
-        true => Expected {
-            image: Some(image.descriptor.digest),
-            manifests: manifests.map(|manifest| (manifest.platform.clone(), manifest.descriptor.digest)).collect(),
-            layers: BTreeMap::new(),
-        },
-        false => {
-            let layers =
-                |manifest: &image::Manifest| manifest.layers.iter().map(|layer| layer.descriptor.digest).collect();
-            let layers = manifests.map(|manifest| (manifest.platform.clone(), layers(manifest))).collect();
-            Expected { layers, ..Expected::default() }
-        }
-    })
+    if stamped {
+        let layers = |manifest: &image::Manifest| manifest.layers.iter().map(|layer| layer.descriptor.digest).collect();
+        let layers = manifests.map(|manifest| (manifest.platform.clone(), layers(manifest))).collect();
+        return Expected { layers, ..Expected::default() };
+    }
+    Expected {
+        image: Some(image.descriptor.digest),
+        manifests: manifests.map(|manifest| (manifest.platform.clone(), manifest.descriptor.digest)).collect(),
+        layers: BTreeMap::new(),
+    }
 }
 
 /// Where an image is not what a lock expects: what is expected, and what it is. What the lock does not say is not compared.

@@ -4,7 +4,7 @@
 //! The network is refused by construction: what bakes here is given no [`Online`](crate::supply::Online), without which there
 //! is no way to make a connection.
 
-use crate::build::{Failure, Order, Stamping, difference, measure};
+use crate::build::{Failure, Order, Stamping, difference, measure, record};
 use crate::lock::{Expected, Lock, Pinned};
 use crate::oci::Digest;
 use crate::pantry::Pantry;
@@ -80,6 +80,15 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Row {
+    /// Of a recipe that could not even be read.
+    #[must_use]
+    pub fn unread(mistakes: Vec<Diagnostic>) -> Self {
+        let (time, copies) = (Duration::ZERO, BTreeMap::new());
+        Self { expected: None, rebuilt: None, outcome: Outcome::Failed(mistakes), time, copies }
+    }
+}
+
 impl Drill<'_> {
     /// Bakes a recipe and compares.
     #[must_use]
@@ -110,7 +119,8 @@ impl Drill<'_> {
         row.outcome = match measure(&order) {
             Ok(image) => match expected {
                 None => {
-                    row.rebuilt = Some(image.descriptor.digest.to_string());
+                    let stamped = recipe.is_ok_and(|recipe| !recipe.stamps().is_empty());
+                    row.rebuilt = Some(shown(&record(&image, stamped)));
                     Outcome::Unrecorded
                 }
                 Some(expected) => match difference(expected, &image) {

@@ -4,17 +4,18 @@ use crate::build::{self, Failure, Order, Planned, Stamping, plan};
 use crate::lock::{Lock, PinnedInput};
 use crate::oci::{Digest, Platform};
 use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, pack, unpack};
-use crate::recipe::{Diagnostic, Syntax};
+use crate::recipe::{Diagnostic, Stamp, Syntax};
 use crate::source::archive::{self, Limits};
-use crate::source::disk::OUTPUT;
+use crate::source::disk::{KEPT, OUTPUT, Used};
 use crate::source::{Ready, image};
 use crate::store::Found;
 use crate::supply::{Reach, Supply};
+use crate::tree::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a recipe cannot go into a pantry, or out of it.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,7 @@ fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> PreserveError {
 pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) -> Result<(), PreserveError> {
     let nowhere = order.supply.folder.join(OUTPUT);
     let planned = plan(order, (None, &nowhere))?;
+    portable(&planned, file)?;
     let mut inputs = Inputs::default();
     for (name, pinned) in &planned.recipe.phase.inputs {
         for platform in &planned.recipe.image.platforms {
@@ -55,8 +57,13 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
     }
 
     let mut tar = tempfile::tempfile_in(order.supply.scratch).map_err(failed("a temporary file"))?;
-    let files = || planned.root.path().display().to_string();
-    pack(planned.root.path(), &planned.root.used().into_keys().collect(), &mut tar).map_err(failed(files()))?;
+    let (folder, interrupt) = (planned.root.path(), order.supply.interrupt);
+    pack(folder, &planned.root.used().into_keys().collect(), &mut tar, interrupt).map_err(|error| {
+        match interrupt.load(Ordering::Relaxed) {
+            true => PantryError::Interrupted.into(),
+            false => failed(format!("the files in {}", folder.display()))(error),
+        }
+    })?;
     tar.rewind().map_err(failed("a temporary file"))?;
     let (digest, size) = digest_of(&tar).map_err(failed("a temporary file"))?;
     tar.rewind().map_err(failed("a temporary file"))?;
@@ -70,9 +77,40 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
     let recipe = text(Role::Recipe, order.text)?;
     let lock = lock.map(|lock| text(Role::Lock, lock)).transpose()?;
     let name = planned.recipe.image.name.value.clone();
-    let packed = Packed { name, file: file.to_owned(), recipe, lock, files, inputs, stamp: BTreeMap::new() };
+    let stamp = planned.stamp.as_ref().map(Stamp::facts).unwrap_or_default();
+    let packed = Packed { name, file: file.to_owned(), recipe, lock, files, inputs, stamp };
     pantry.recipe(packed)?;
     Ok(())
+}
+
+/// Whether a copy of the recipe's files stands by itself.
+fn portable(planned: &Planned, file: &str) -> Result<(), PreserveError> {
+    let folder = planned.root.path();
+    let refuse = |message: String, help: &str| {
+        Err(PreserveError::Plan(Failure::Recipe(vec![Diagnostic::new(message).help(help)])))
+    };
+    let used = planned.root.used();
+    let links = used.iter().filter(|(_, used)| **used == Used::Symlink).map(|(path, _)| path);
+    for path in links {
+        if path == Path::new(file) {
+            let message = format!("the recipe `{file}` is a symlink and goes into the image as one");
+            return refuse(message, "a pantry keeps the recipe itself; exclude the symlink, or make it a file");
+        }
+        let Ok(target) = fs::read_link(folder.join(path)) else { continue };
+        let inside = target.is_absolute() && (target.starts_with(folder) || real(&target).starts_with(folder));
+        if inside {
+            let (path, target) = (path.display(), target.display());
+            let message = format!("`{path}` is a symlink to {target}: elsewhere, that leads nowhere");
+            return refuse(message, &format!("make it relative: ln -srfn {target} {path}"));
+        }
+    }
+    Ok(())
+}
+
+/// Where a path leads, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let real = path.ancestors().find_map(|up| Some((up, fs::canonicalize(up).ok()?)));
+    real.map_or_else(PathBuf::new, |(up, real)| path.strip_prefix(up).map_or(real.clone(), |rest| real.join(rest)))
 }
 
 /// The inputs of a recipe that are no images.
@@ -102,13 +140,11 @@ fn input(
         }
         (PinnedInput::Tree { tar, .. }, Ready::Tree(path)) => file(pantry, tar.digest, path),
         (_, Ready::Blobs { manifest, blobs, .. }) => {
-            let mut manifest = manifest.clone();
-            manifest.platform = Some(platform.clone());
             let open = |digest: Digest| -> io::Result<Box<dyn Read>> {
                 let path = blobs.get(&digest).ok_or_else(|| io::Error::other(format!("{digest} is not there")))?;
                 Ok(Box::new(File::open(path)?))
             };
-            let named = pantry.image(&manifest, open)?;
+            let named = pantry.image(manifest.digest, open)?;
             // The index that led to the manifest.
             for (digest, path) in blobs.iter().filter(|(digest, _)| !named.contains(*digest)) {
                 file(pantry, *digest, path)?;
@@ -126,9 +162,8 @@ fn input(
             let root = planned.root.path();
             let found = image::open(at, root, platform, supply.scratch, supply.interrupt).map_err(broken)?;
             let blobs = image::Blobs::open(at, root, supply.scratch, supply.interrupt).map_err(broken)?;
-            let Some(mut manifest) = found.manifest else { return Ok(()) };
-            manifest.platform = Some(platform.clone());
-            let named = pantry.image(&manifest, |digest| blobs.blob(digest))?;
+            let Some(manifest) = found.manifest else { return Ok(()) };
+            let named = pantry.image(manifest.digest, |digest| blobs.blob(digest))?;
             if let Some(top) = found.top.filter(|top| !named.contains(&top.digest)) {
                 pantry.blob(top.digest, top.size, || blobs.blob(top.digest))?;
                 keep(top.digest, top.size);
@@ -185,14 +220,46 @@ pub fn restore(
     let digest = packed.files.digest;
     let path = match pantry.find(digest, interrupt).map_err(failed(pantry.folder().display().to_string()))? {
         Found::Sound(path) => path,
-        Found::Damaged => return Err(damaged(&digest.to_string(), "has other bytes".to_owned())),
+        Found::Damaged => return Err(damaged(&digest.to_string(), "has other bytes than its name says".to_owned())),
         Found::Missing => return Err(damaged(&digest.to_string(), "is missing".to_owned())),
     };
-    let files = archive::open(&path, scratch, &Limits::default(), interrupt)
-        .map_err(|error| damaged(&digest.to_string(), error.why().to_string()))?;
+    // A plain tar, as `fill` writes it: nothing in it takes more room than it has itself.
+    let files =
+        archive::open(&path, scratch, &Limits { bytes: 0, ..Limits::default() }, interrupt).map_err(|error| {
+            match interrupt.load(Ordering::Relaxed) {
+                true => PantryError::Interrupted.into(),
+                false => damaged(&digest.to_string(), format!("cannot be unpacked: {}", error.why())),
+            }
+        })?;
+    let sizes = files.members.iter().map(|member| match &member.kind {
+        Kind::File { size, .. } => *size,
+        _ => 0,
+    });
+    if sizes.fold(0, u64::saturating_add) > packed.files.size {
+        return Err(damaged(&digest.to_string(), "holds more than its own length".to_owned()));
+    }
     unpack(&files.members, folder).map_err(failed(folder.display().to_string()))?;
-    let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(failed(name));
+    // What a copy of the whole folder took along stays as it is; a symlink of that name is never followed.
+    let write = |name: &str, text: &str| -> Result<(), PreserveError> {
+        let path = folder.join(name);
+        match File::create_new(&path) {
+            Ok(mut file) => file.write_all(text.as_bytes()).map_err(failed(name)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let same =
+                    || fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).replace("\r\n", "\n") == text);
+                match fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) && same() {
+                    true => Ok(()),
+                    false => Err(damaged(&digest.to_string(), format!("holds another `{name}`"))),
+                }
+            }
+            Err(error) => Err(failed(name)(error)),
+        }
+    };
     write(&packed.file, &recipe)?;
+    if !packed.stamp.is_empty() {
+        let kept = build::keep(&packed.stamp, &recipe, lock.as_deref(), digest);
+        write(KEPT, &String::from_utf8_lossy(&kept))?;
+    }
     let syntax = if packed.file.ends_with(".json") { Syntax::Json } else { Syntax::Toml };
     let parsed = match &lock {
         Some(text) => {

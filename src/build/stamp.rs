@@ -5,7 +5,7 @@ use crate::git::{Asked, GitError, Repository};
 use crate::oci::{Digest, Sha256, json};
 use crate::pantry::pack;
 use crate::recipe::{Diagnostic, Provenance, Recipe, Span, Stamp};
-use crate::source::disk::{OUTPUT, Root};
+use crate::source::disk::{KEPT, OUTPUT, Root};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -105,7 +105,8 @@ pub(super) fn altered<P>(root: &Root, files: Digest, order: &Order, recipe: &Rec
     let first = recipe.stamps().first().copied().unwrap_or_default();
     let mut sha256 = Sha256::default();
     let cannot = |error| mistake(Diagnostic::at(first, format!("the recipe's files cannot be read: {error}")));
-    pack(root.path(), &root.used().into_keys().collect(), &mut sha256).map_err(cannot)?;
+    let interrupt = order.supply.interrupt;
+    pack(root.path(), &root.used().into_keys().collect(), &mut sha256, interrupt).map_err(cannot)?;
     match (sha256.finish().0 == files, order.stamping) {
         (true, _) => Ok(false),
         (false, Stamping::Ask { allow_dirty: true, .. }) => Ok(true),
@@ -116,9 +117,6 @@ pub(super) fn altered<P>(root: &Root, files: Digest, order: &Order, recipe: &Rec
         )),
     }
 }
-
-/// The facts of a recipe that was taken out of a pantry stand in this file beside it.
-pub const KEPT: &str = "rebake.stamp";
 
 /// The text of that file. It knows which recipe, lock and files (the digest of their tar) it is for.
 #[must_use]

@@ -1,16 +1,21 @@
 //! `rebake drill`.
 
-use super::recipes::{self, Recipe};
+mod commit;
+
+use super::pantry::shown;
+use super::recipes::{self, Recipe, Unreadable};
 use super::report::{Report, Source};
 use super::world::{heed_signals, pantry, store};
 use super::{Options, env::Env, print};
+use commit::At;
 use rebake::drill::{Drill, Outcome, Row, Subject};
-use rebake::pantry::Pantry;
+use rebake::pantry::{Packed, Pantry};
 use rebake::preserve::restore;
 use rebake::recipe::Diagnostic;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -20,10 +25,10 @@ pub struct Arguments {
     /// Take inputs from this pantry, and from nowhere else; may be given several times
     #[arg(long, value_name = "DIR")]
     pantry: Vec<String>,
-    /// Take recipes and files from this commit, straight out of git
+    /// Take recipes, locks and files from this commit, straight out of git; RECIPE then names paths in it
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
-    /// Take recipes and files from the pantry too
+    /// Take recipes, locks and files from the pantry too
     #[arg(long, requires = "pantry", conflicts_with_all = ["rev", "recipes"])]
     alone: bool,
 }
@@ -31,20 +36,19 @@ pub struct Arguments {
 /// One line of the table.
 struct Line {
     recipe: String,
-    text: String,
+    /// What the mistakes point into.
+    source: (String, String),
     row: Row,
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
-    drill(arguments, options, env, report).unwrap_or_else(|status| status)
+    drill(arguments, options, env, report).unwrap_or_else(|message| report.failure(&message))
 }
 
-fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
-    let say = |message: String| report.failure(&message);
-    let interrupt = heed_signals().map_err(|error| say(format!("cannot wait for signals: {error}")))?;
-    let pantries: Vec<Pantry> =
-        arguments.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>().map_err(say)?;
-    let store = store(env).map_err(say)?;
+fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> Result<ExitCode, String> {
+    let interrupt = heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let pantries: Vec<Pantry> = arguments.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?;
+    let store = store(env)?;
     let notice = |text: &str| report.notice(text);
     let drill = Drill {
         pantries: &pantries,
@@ -52,58 +56,125 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         scratch: &env.scratch,
         interrupt: &interrupt,
         notice: &notice,
-        source_date_epoch: super::world::source_date_epoch(env).map_err(say)?,
+        source_date_epoch: super::world::source_date_epoch(env)?,
         jobs: options.jobs(env),
     };
+    let at = arguments.rev.as_deref().map(|rev| At::new(rev, env)).transpose()?;
+    let subjects = subjects(arguments, at.as_ref(), &pantries, env)?;
     let mut lines = Vec::new();
-    if arguments.alone {
-        for packed in pantries.iter().flat_map(|pantry| pantry.catalog.recipes.values().map(move |p| (pantry, p))) {
-            lines.push(alone(&drill, packed, report)?);
+    for subject in &subjects {
+        let line = subject.drill(&drill)?;
+        if matches!(line.row.outcome, Outcome::Interrupted) || interrupt.load(Ordering::Relaxed) {
+            return Err("interrupted".to_owned());
         }
-    } else {
-        for path in recipes::below(&arguments.recipes, env).map_err(say)? {
-            let recipe = Recipe::read(&path, report)?;
-            let subject = Subject {
-                text: &recipe.text,
-                syntax: recipe.syntax,
-                lock: recipe.lock.as_ref(),
-                folder: recipe.folder(),
-            };
-            let row = drill.run(&subject);
-            lines.push(Line { recipe: path.display().to_string(), text: recipe.text.clone(), row });
+        if let Outcome::Missing(_, mistakes) | Outcome::Failed(mistakes) = &line.row.outcome {
+            let (path, text) = &line.source;
+            report.shown(&Source { path, text }, mistakes);
         }
-    }
-    if lines.iter().any(|line| matches!(line.row.outcome, Outcome::Interrupted)) {
-        return Err(say("interrupted".to_owned()));
+        lines.push(line);
     }
     let same = lines.iter().all(|line| matches!(line.row.outcome, Outcome::Same));
-    for line in &lines {
-        if let Outcome::Missing(_, mistakes) | Outcome::Failed(mistakes) = &line.row.outcome {
-            report.shown(&Source { path: &line.recipe, text: &line.text }, mistakes);
-        }
-    }
     if report.json() {
         let lines: Vec<Value> = lines.iter().map(Line::json).collect();
-        report.document(&json!({ "same": same, "recipes": lines }));
+        report.document(&json!({ "same": same, "commit": at.map(|at| at.commit.id), "recipes": lines }));
     } else {
         print(report, table(&lines).as_bytes());
     }
     Ok(ExitCode::from(u8::from(!same)))
 }
 
-/// A recipe of a pantry, with its files from there too.
-fn alone(
-    drill: &Drill,
-    (pantry, packed): (&Pantry, &rebake::pantry::Packed),
-    report: &Report,
-) -> Result<Line, ExitCode> {
-    let folder = tempfile::tempdir_in(drill.scratch).map_err(|error| report.failure(&error.to_string()))?;
-    let restored = restore(pantry, packed, folder.path(), drill.scratch, drill.interrupt)
-        .map_err(|error| report.failure(&error.to_string()))?;
-    let subject =
-        Subject { text: &restored.text, syntax: restored.syntax, lock: restored.lock.as_ref(), folder: folder.path() };
-    let row = drill.run(&subject);
-    Ok(Line { recipe: format!("{} in {}", packed.name, pantry.folder().display()), text: restored.text, row })
+/// Where a recipe and its files come from.
+enum Origin<'a> {
+    Disk(PathBuf),
+    Commit(&'a At, PathBuf),
+    Pantry(&'a Pantry, &'a Packed),
+}
+
+/// The recipes to drill, at least one.
+fn subjects<'a>(
+    arguments: &Arguments,
+    at: Option<&'a At>,
+    pantries: &'a [Pantry],
+    env: &Env,
+) -> Result<Vec<Origin<'a>>, String> {
+    if let Some(at) = at {
+        let recipes = at.recipes(&arguments.recipes)?;
+        return Ok(recipes.into_iter().map(|path| Origin::Commit(at, path)).collect());
+    }
+    if !arguments.alone {
+        return Ok(recipes::below(&arguments.recipes, env)?.into_iter().map(Origin::Disk).collect());
+    }
+    let packed = |pantry: &'a Pantry| pantry.catalog.recipes.values().map(move |p| Origin::Pantry(pantry, p));
+    let all: Vec<Origin> = pantries.iter().flat_map(packed).collect();
+    match all.is_empty() {
+        true => Err(format!("there is no recipe in {}", arguments.pantry.join(", "))),
+        false => Ok(all),
+    }
+}
+
+impl Origin<'_> {
+    /// Bakes one recipe; whatever is wrong with it is a line of the table.
+    fn drill(&self, drill: &Drill) -> Result<Line, String> {
+        let scratch = || {
+            let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(drill.scratch);
+            folder.map_err(|error| format!("cannot make a folder in {}: {error}", drill.scratch.display()))
+        };
+        let unread = |recipe: String, message: String| {
+            let row = Row::unread(vec![Diagnostic::new(message)]);
+            Ok(Line { source: (recipe.clone(), String::new()), recipe, row })
+        };
+        match self {
+            Self::Disk(path) => Ok(on_disk(drill, path, path.display().to_string())),
+            Self::Commit(at, path) => {
+                let folder = scratch()?;
+                let name = at.name(path);
+                match at.check_out(path, folder.path(), drill.interrupt) {
+                    Ok(left_out) => {
+                        for missing in left_out {
+                            let what =
+                                "a submodule or a git-lfs pointer, and left out: the repository does not hold it";
+                            (drill.notice)(&format!("{name}: `{missing}` is {what}"));
+                        }
+                        let file = folder.path().join(path.file_name().unwrap_or_default());
+                        Ok(on_disk(drill, &file, name))
+                    }
+                    Err(message) => unread(name, message),
+                }
+            }
+            Self::Pantry(pantry, packed) => {
+                let folder = scratch()?;
+                let name = format!("{} in {}", packed.name, pantry.folder().display());
+                match restore(pantry, packed, folder.path(), drill.scratch, drill.interrupt) {
+                    Ok(_) => Ok(on_disk(drill, &folder.path().join(&packed.file), name)),
+                    Err(error) => unread(name, shown(&error)),
+                }
+            }
+        }
+    }
+}
+
+/// Bakes a recipe on disk that the user knows as `name`.
+fn on_disk(drill: &Drill, path: &Path, name: String) -> Line {
+    match Recipe::load(path) {
+        Ok(recipe) => {
+            let (text, syntax, lock) = (&recipe.text, recipe.syntax, recipe.lock.as_ref());
+            let row = drill.run(&Subject { text, syntax, lock, folder: recipe.folder() });
+            Line { recipe: name.clone(), source: (name, recipe.text), row }
+        }
+        Err(Unreadable::File(message)) => {
+            let row = Row::unread(vec![Diagnostic::new(message)]);
+            Line { recipe: name.clone(), source: (name, String::new()), row }
+        }
+        Err(Unreadable::Text { path: wrong, text, mistake }) => {
+            let shown = if wrong == path { name.clone() } else { lock_of(&name) };
+            Line { recipe: name, source: (shown, text), row: Row::unread(vec![mistake]) }
+        }
+    }
+}
+
+/// What the user calls the lock of a recipe.
+fn lock_of(name: &str) -> String {
+    Path::new(name).with_extension("lock").display().to_string()
 }
 
 impl Line {

@@ -6,11 +6,15 @@ use super::report::Report;
 use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
 use super::{env::Env, print};
 use rebake::build::{Order, Stamping};
-use rebake::pantry::{Fill, Packed, Pantry, PantryError};
+use rebake::lock::{Lock, Locked};
+use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -67,7 +71,12 @@ fn run_fill(
     let paths = recipes::find(named, env).map_err(say)?;
     let world = World::new(sources, env, report).map_err(say)?;
     let recipes = paths.iter().map(|path| Recipe::read(path, report)).collect::<Result<Vec<_>, _>>()?;
-    let mut pantry = Fill::begin(&folder, &world.interrupt).map_err(|error| say(error.to_string()))?;
+    let unfilled = |error: &PantryError| match error {
+        PantryError::Interrupted => say("interrupted; the pantry is as it was".to_owned()),
+        PantryError::Io { .. } => say(format!("{error}; the pantry is as it was")),
+        error => say(error.to_string()),
+    };
+    let mut pantry = Fill::begin(&folder, &world.interrupt).map_err(|error| unfilled(&error))?;
     for recipe in &recipes {
         let order = Order {
             text: &recipe.text,
@@ -82,11 +91,11 @@ fn run_fill(
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
             PreserveError::Plan(failure) => failed(failure, recipe, report),
-            PreserveError::Pantry(PantryError::Interrupted) => say("interrupted; the pantry is as it was".to_owned()),
+            PreserveError::Pantry(error) => unfilled(&error),
             error => say(error.to_string()),
         })?;
     }
-    let filled = pantry.finish().map_err(|error| say(error.to_string()))?;
+    let filled = pantry.finish().map_err(|error| unfilled(&error))?;
     let (blobs, bytes) = filled.added;
     if report.json() {
         report.document(&json!({
@@ -99,10 +108,11 @@ fn run_fill(
         return Ok(ExitCode::SUCCESS);
     }
     let text = format!(
-        "{}: {} recipes, {} base images; {blobs} blobs with {bytes} bytes are new\n",
+        "{}: {}, {}; {} ({bytes} bytes)\n",
         folder.display(),
-        filled.recipes,
-        filled.images
+        count(filled.recipes, "recipe"),
+        count(filled.images, "image"),
+        count(blobs, "new blob"),
     );
     Ok(print(report, text.as_bytes()))
 }
@@ -111,25 +121,18 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
     let say = |message: String| report.failure(&message);
     let interrupt = heed_signals().map_err(|error| say(format!("cannot wait for signals: {error}")))?;
     let folder = pantry_folder(name).map_err(say)?;
-    let mut faults: Vec<String> = Vec::new();
+    let (pantry, faults) = Pantry::check(&folder, &interrupt).map_err(|error| say(error.to_string()))?;
     let mut recipes = Vec::new();
-    match Pantry::open(&folder) {
-        Ok(pantry) => {
-            let found = pantry.faults(&interrupt).map_err(|error| say(error.to_string()))?;
-            faults.extend(found.iter().map(ToString::to_string));
-            for (digest, packed) in &pantry.catalog.recipes {
-                let why = complete(&pantry, packed, &env.scratch, &interrupt).err().map(|error| shown(&error));
-                recipes.push((packed.name.clone(), *digest, why));
+    if let Some(pantry) = &pantry {
+        for (digest, packed) in &pantry.catalog.recipes {
+            let why = complete(pantry, packed, &env.scratch, &interrupt).err().map(|error| shown(&error));
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(say("interrupted".to_owned()));
             }
+            recipes.push((packed.name.clone(), *digest, why));
         }
-        // What was a pantry, and is not any more, is unsound; what never was one is wrong input.
-        Err(error @ PantryError::Damaged { .. }) => faults.push(error.to_string()),
-        Err(PantryError::NoPantry { folder, .. }) if folder.join("blobs/sha256").is_dir() => {
-            faults.push("oci-layout or index.json is not as rebake wrote it".to_owned());
-        }
-        Err(error @ PantryError::Io { .. }) if folder.join("blobs/sha256").is_dir() => faults.push(error.to_string()),
-        Err(error) => return Err(say(error.to_string())),
     }
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     let sound = faults.is_empty() && recipes.iter().all(|(_, _, why)| why.is_none());
     let status = ExitCode::from(u8::from(!sound));
     if report.json() {
@@ -151,13 +154,30 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
             Some(why) => format!("{name} {digest}: {why}\n"),
         };
     }
-    text += &format!("{}: {}\n", folder.display(), if sound { "sound and complete" } else { "unsound" });
-    print(report, text.as_bytes());
+    text += &match (sound, &pantry) {
+        (true, _) => format!("{}: sound and complete\n", folder.display()),
+        (false, None) => format!("{}: lost; fill a new one, or take a copy of it\n", folder.display()),
+        (false, Some(_)) => {
+            format!("{}: unsound; `rebake pantry fill` puts right what its recipes can still get\n", folder.display())
+        }
+    };
+    print(report, printable(&text).as_bytes());
     Ok(status)
 }
 
+/// Names in a pantry are a stranger's words: no control character of them reaches the terminal.
+fn printable(text: &str) -> String {
+    let safe = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(safe).collect()
+}
+
+/// `1 recipe`, `2 recipes`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Everything that is wrong, in a line.
-fn shown(error: &PreserveError) -> String {
+pub fn shown(error: &PreserveError) -> String {
     use rebake::build::Failure;
     let messages = |mistakes: &mut dyn Iterator<Item = &str>| mistakes.collect::<Vec<_>>().join("; ");
     match error {
@@ -179,6 +199,7 @@ fn run_list(name: &str, report: &Report) -> Result<ExitCode, ExitCode> {
                 .map(|(digest, (size, names))| json!({ "digest": digest.to_string(), "size": size, "names": names }));
             json!({
                 "name": packed.name,
+                "images": images_of(&pantry, packed).into_iter().collect::<serde_json::Map<_, _>>(),
                 "digest": digest.to_string(),
                 "recipe": packed.recipe.digest.to_string(),
                 "lock": packed.lock.as_ref().map(|lock| lock.digest.to_string()),
@@ -189,8 +210,7 @@ fn run_list(name: &str, report: &Report) -> Result<ExitCode, ExitCode> {
         let images = pantry.catalog.images.values().map(|image| {
             json!({
                 "digest": image.manifest.digest.to_string(),
-                "platform": image.manifest.platform.as_ref().map(ToString::to_string),
-                "size": image.blobs.iter().map(|(_, size)| size).sum::<u64>(),
+                "size": size(image),
             })
         });
         report.document(&json!({
@@ -208,13 +228,30 @@ fn run_list(name: &str, report: &Report) -> Result<ExitCode, ExitCode> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             text += &format!("  {} {digest} {size} bytes\n", names.join(" "));
         }
+        for (name, image) in images_of(&pantry, packed) {
+            text += &format!("  {name} {}\n", image.as_str().unwrap_or_default());
+        }
     }
     for image in pantry.catalog.images.values() {
-        let platform = image.manifest.platform.as_ref().map(|platform| format!(" {platform}")).unwrap_or_default();
-        let size: u64 = image.blobs.iter().map(|(_, size)| size).sum();
-        text += &format!("base image {}{platform} {size} bytes\n", image.manifest.digest);
+        text += &format!("image {} {} bytes\n", image.manifest.digest, size(image));
     }
-    Ok(print(report, text.as_bytes()))
+    Ok(print(report, printable(&text).as_bytes()))
+}
+
+/// The images that a recipe's lock names: the input, and where the image was and which one it is.
+fn images_of(pantry: &Pantry, packed: &Packed) -> Vec<(String, Value)> {
+    let text = packed.lock.as_ref().and_then(|lock| String::from_utf8(pantry.read(lock).ok()?).ok());
+    let lock = text.and_then(|text| Lock::parse(&text).ok()).unwrap_or_default();
+    let images = lock.inputs.into_iter().filter_map(|(name, locked)| match locked {
+        Locked::Image { image, top, .. } => Some((name, json!(format!("{image} {}", top.digest)))),
+        _ => None,
+    });
+    images.collect()
+}
+
+/// The bytes of an image's config and layers, as its manifest says.
+fn size(image: &Image) -> u64 {
+    image.blobs.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size))
 }
 
 fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
@@ -241,17 +278,21 @@ fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Repo
             )));
         }
     };
-    let failed = |error: std::io::Error| say(format!("cannot make {}: {error}", dir.display()));
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let failed = |error: std::io::Error| {
+        say(match error.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                format!("{} is there already; name a new folder", dir.display())
+            }
+            _ => format!("cannot make {}: {error}", dir.display()),
+        })
+    };
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Beside its place, so that it is whole or not there.
     let folder = tempfile::Builder::new().prefix(".rebake-").tempdir_in(parent).map_err(failed)?;
     restore(&pantry, packed, folder.path(), &env.scratch, &interrupt).map_err(|error| say(shown(&error)))?;
-    if std::fs::symlink_metadata(dir).is_ok() && std::fs::remove_dir(dir).is_err() {
-        return Err(say(format!("{} is there already, and not empty", dir.display())));
-    }
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    std::fs::rename(folder.keep(), dir).map_err(failed)?;
+    std::fs::rename(folder.path(), dir).map_err(failed)?;
+    let _ = folder.keep();
     let recipe = dir.join(&packed.file);
     if report.json() {
         report.document(&json!({ "recipe": recipe.display().to_string() }));

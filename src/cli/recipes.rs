@@ -5,6 +5,8 @@ use super::report::{Report, Source};
 use rebake::lock::Lock;
 use rebake::recipe::{Diagnostic, Span, Syntax};
 use rebake::source::disk::OUTPUT;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,20 +26,46 @@ pub struct Recipe {
     pub lock_text: String,
 }
 
+/// Why a recipe or its lock cannot be read.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// There is no text to point into.
+    File(String),
+    /// The text is wrong.
+    Text {
+        /// Its file.
+        path: PathBuf,
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        mistake: Diagnostic,
+    },
+}
+
 impl Recipe {
     /// Reads a recipe and its lock; or gives the exit status, once it is said why not.
     pub fn read(path: &Path, report: &Report) -> Result<Self, ExitCode> {
-        let text = text(path, "the recipe", report)?;
+        Self::load(path).map_err(|why| match why {
+            Unreadable::File(message) => report.failure(&message),
+            Unreadable::Text { path, text, mistake } => {
+                report.mistakes(&Source { path: &path.display().to_string(), text: &text }, &[mistake])
+            }
+        })
+    }
+
+    /// Reads a recipe and its lock.
+    pub fn load(path: &Path) -> Result<Self, Unreadable> {
+        let text = text(path, "the recipe")?;
         let text =
-            text.ok_or_else(|| report.failure(&format!("cannot read {}: there is no such file", path.display())))?;
+            text.ok_or_else(|| Unreadable::File(format!("cannot read {}: there is no such file", path.display())))?;
         let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
         let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
         let lock_path = recipe.lock_path();
-        if let Some(text) = self::text(&lock_path, "the lock", report)? {
-            let parsed = Lock::parse(&text).map_err(|mistake| {
-                report.mistakes(&Source { path: &lock_path.display().to_string(), text: &text }, &[mistake])
-            })?;
-            (recipe.lock, recipe.lock_text) = (Some(parsed), text);
+        if let Some(text) = self::text(&lock_path, "the lock")? {
+            match Lock::parse(&text) {
+                Ok(parsed) => (recipe.lock, recipe.lock_text) = (Some(parsed), text),
+                Err(mistake) => return Err(Unreadable::Text { path: lock_path, text, mistake }),
+            }
         }
         Ok(recipe)
     }
@@ -101,13 +129,13 @@ fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
 /// Nobody writes a longer recipe or lock; what is behind this many bytes is not read.
 const LONGEST: u64 = 16 << 20;
 
-/// The text of a file, `None` if there is none; or the exit status, once it is said why it cannot be read. Line ends are
-/// `\n`, as they are in source control: a checkout with others is the same recipe.
-fn text(path: &Path, what: &str, report: &Report) -> Result<Option<String>, ExitCode> {
+/// The text of a file, `None` if there is none. Line ends are `\n`, as they are in source control: a checkout with others is
+/// the same recipe.
+fn text(path: &Path, what: &str) -> Result<Option<String>, Unreadable> {
     let mut bytes = Vec::new();
     match std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(report.failure(&format!("cannot read {}: {error}", path.display()))),
+        Err(error) => return Err(Unreadable::File(format!("cannot read {}: {error}", path.display()))),
         Ok(_) => {}
     }
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -116,7 +144,7 @@ fn text(path: &Path, what: &str, report: &Report) -> Result<Option<String>, Exit
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
         let place = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
         let mistake = Diagnostic::at(place, format!("{what} is not UTF-8")).help("save it as UTF-8 text");
-        report.mistakes(&Source { path: &path.display().to_string(), text: &text }, &[mistake])
+        Unreadable::Text { path: path.to_owned(), text, mistake }
     })?;
     Ok(Some(text.replace("\r\n", "\n")))
 }
@@ -127,28 +155,49 @@ pub fn below(named: &[PathBuf], env: &Env) -> Result<Vec<PathBuf>, String> {
         env.cwd.as_ref().map_err(|error| format!("the folder you stand in cannot be found: {error}"))?;
     }
     let here = [PathBuf::from(".")];
-    let mut found = Vec::new();
+    let mut found: Vec<PathBuf> = Vec::new();
     for path in if named.is_empty() { &here[..] } else { named } {
-        if !path.is_dir() {
-            found.push(path.clone());
-            continue;
+        let before = found.len();
+        match path.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(format!("there is no {}", path.display()));
+            }
+            Ok(metadata) if metadata.is_dir() => {}
+            _ => {
+                found.push(path.clone());
+                continue;
+            }
         }
-        // Neither what is hidden nor what rebake writes is source.
-        let source = |entry: &walkdir::DirEntry| {
-            let name = entry.file_name().to_string_lossy();
-            entry.depth() == 0 || !(name.starts_with('.') || name == OUTPUT)
-        };
+        let source = |entry: &walkdir::DirEntry| entry.depth() == 0 || is_source(entry.file_name());
         let walk = walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(source);
         for entry in walk {
-            let entry = entry.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            if matches!(entry.file_name().to_str(), Some("rebake.toml" | "rebake.json")) && entry.file_type().is_file()
-            {
+            let entry = entry.map_err(|error| {
+                let path = error.path().unwrap_or(path).display().to_string();
+                format!("cannot read {path}: {}", error.into_io_error().unwrap_or_else(|| io::Error::other("a loop")))
+            })?;
+            if is_recipe(entry.file_name()) && entry.file_type().is_file() {
                 found.push(entry.path().strip_prefix("./").unwrap_or(entry.path()).to_owned());
             }
         }
+        if found.len() == before {
+            return Err(format!("there is no rebake.toml in {} or below it", path.display()));
+        }
     }
-    match found.is_empty() {
-        true => Err("there is no rebake.toml in the folders named, or below them".to_owned()),
-        false => Ok(found),
-    }
+    Ok(once(found))
+}
+
+/// Whether recipes are looked for in a folder of this name: neither what is hidden nor what rebake writes is source.
+pub fn is_source(name: &OsStr) -> bool {
+    !name.as_encoded_bytes().starts_with(b".") && name != OUTPUT
+}
+
+/// Whether a file of this name is a recipe.
+pub fn is_recipe(name: &OsStr) -> bool {
+    name == "rebake.toml" || name == "rebake.json"
+}
+
+/// The same without those that are named again.
+pub fn once(found: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    found.into_iter().filter(|path| seen.insert(path.clone())).collect()
 }

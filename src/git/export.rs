@@ -2,6 +2,8 @@
 //!
 //! Objects are read as they are: attributes, filters, line endings, umask and the index never come into it.
 
+mod checkout;
+
 use super::call::Said;
 use super::{GitError, Repository, failed, first_words, text};
 use crate::layer::write::{self, Content, MTIME, WriteError};

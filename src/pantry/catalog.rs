@@ -1,14 +1,12 @@
 //! The documents of a pantry: which recipes and which images it holds. Their text is canonical, so the same content is the
 //! same bytes.
 
-use super::{PantryError, TAG};
 use crate::oci::{Descriptor, Digest, json, media_type};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// `artifactType` of the index (image-spec, "image-index.md").
-const PANTRY: &str = "application/vnd.rebake.pantry.v1";
+pub(super) const PANTRY: &str = "application/vnd.rebake.pantry.v1";
 /// `artifactType` of a recipe's manifest (image-spec, "manifest.md", Guidelines for Artifact Usage).
 const RECIPE: &str = "application/vnd.rebake.recipe.v1";
 /// The annotation that makes a descriptor of the index one of a recipe: the image's name.
@@ -16,6 +14,8 @@ const NAME: &str = "dev.rebake.recipe.name";
 const TITLE: &str = "org.opencontainers.image.title";
 /// What a blob of a recipe's manifest is for: the name of an input.
 const INPUT: &str = "dev.rebake.input";
+/// All manifests of a pantry together are no longer, in bytes: enough for tens of thousands.
+const DOCUMENTS: u64 = 64 << 20;
 /// The config of an artifact (image-spec, "manifest.md").
 pub(super) const EMPTY: &[u8] = b"{}";
 
@@ -146,8 +146,15 @@ impl Packed {
 pub struct Catalog {
     /// The recipes, by the digests of their manifests.
     pub recipes: BTreeMap<Digest, Packed>,
-    /// The manifests of base images.
+    /// The manifests of images.
     pub images: BTreeMap<Digest, Image>,
+}
+
+/// A document that a pantry should hold, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) digest: Digest,
+    pub(super) why: String,
 }
 
 /// An image in a pantry.
@@ -160,9 +167,12 @@ pub struct Image {
 }
 
 impl Image {
-    /// What an image's manifest refers to.
-    pub(super) fn read(manifest: Descriptor, bytes: &[u8]) -> Result<Self, String> {
+    /// What an image's manifest refers to. Its descriptor depends on its bytes alone, whoever uses the image, and from
+    /// wherever it came.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let json = json::parse(bytes)?;
+        let media_type = json.get("mediaType").and_then(Value::as_str).unwrap_or(media_type::MANIFEST);
+        let manifest = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
         let config = json.get("config").ok_or("names no config")?;
         let layers = json.get("layers").and_then(Value::as_array).ok_or("has no list `layers`")?;
         let blobs = std::iter::once(config).chain(layers).map(Descriptor::from_json);
@@ -179,10 +189,9 @@ impl Catalog {
         recipes.sort_by_key(|(name, digest, _)| (*name, **digest));
         let recipes = recipes.into_iter().map(|(name, digest, packed)| {
             let mut descriptor = Descriptor::new(media_type::MANIFEST, *digest, packed.manifest().len() as u64);
+            // No `artifactType` here: skopeo before 1.14 loses it, and then takes the index for altered.
             descriptor.annotations.insert(NAME.to_owned(), name.to_owned());
-            let mut json = descriptor.to_json();
-            json["artifactType"] = json!(RECIPE);
-            json
+            descriptor.to_json()
         });
         let images = self.images.values().map(|image| image.manifest.to_json());
         json::canonical(&json!({
@@ -193,42 +202,49 @@ impl Catalog {
         }))
     }
 
-    /// Reads the index and the manifests that it names; `document` gives them, held against their digests.
+    /// Reads the index and the manifests that it names; `document` gives them, held against their descriptors. Manifests
+    /// that are not to be had are told beside the rest.
+    ///
+    /// # Errors
+    /// What is wrong with the index.
     pub(super) fn read(
-        index: &Descriptor,
-        document: &mut dyn FnMut(&Descriptor) -> Result<Vec<u8>, PantryError>,
-    ) -> Result<Self, PantryError> {
-        let damaged = |what: &Digest, why: String| PantryError::Damaged {
-            folder: PathBuf::from(TAG),
-            what: what.to_string(),
-            why,
-        };
-        let bytes = document(index)?;
-        let json = json::parse(&bytes).map_err(|why| damaged(&index.digest, why))?;
-        let mut catalog = Self::default();
-        for json in json.get("manifests").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
-            let mut found = Descriptor::from_json(json).map_err(|why| damaged(&index.digest, why))?;
-            let bytes = document(&found)?;
-            let wrong = |why| damaged(&found.digest, why);
-            if found.annotations.remove(NAME).is_some() {
-                let packed = Packed::read(&bytes).map_err(wrong)?;
-                catalog.recipes.insert(found.digest, packed);
-            } else {
-                let image = Image::read(found.clone(), &bytes).map_err(wrong)?;
-                catalog.images.insert(found.digest, image);
+        index: &[u8],
+        document: &mut dyn FnMut(&Descriptor) -> Result<Vec<u8>, String>,
+    ) -> Result<(Self, Vec<Lost>), String> {
+        let json = json::parse(index)?;
+        let listed = json.get("manifests").and_then(Value::as_array).ok_or("has no list `manifests`")?;
+        let listed = listed.iter().map(Descriptor::from_json).collect::<Result<Vec<_>, String>>()?;
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = listed.iter().find(|found| !seen.insert(found.digest)) {
+            return Err(format!("names {} twice", twice.digest));
+        }
+        if listed.iter().fold(0, |sum: u64, found| sum.saturating_add(found.size)) > DOCUMENTS {
+            return Err(format!("names more than {} MiB of manifests", DOCUMENTS >> 20));
+        }
+        let (mut catalog, mut lost) = (Self::default(), Vec::new());
+        for found in listed {
+            let is_recipe = found.annotations.contains_key(NAME);
+            let read = document(&found).and_then(|bytes| {
+                match is_recipe {
+                    true => drop(catalog.recipes.insert(found.digest, Packed::read(&bytes)?)),
+                    false => drop(catalog.images.insert(found.digest, Image::read(&bytes)?)),
+                }
+                Ok(())
+            });
+            if let Err(why) = read {
+                lost.push(Lost { digest: found.digest, why });
             }
         }
-        match catalog.index() == bytes {
-            true => Ok(catalog),
-            false => Err(damaged(&index.digest, "is not as rebake writes it".to_owned())),
+        match !lost.is_empty() || catalog.index() == index {
+            true => Ok((catalog, lost)),
+            false => Err("is not as rebake writes it".to_owned()),
         }
     }
 
-    /// Every blob that the pantry must have, with its size: documents, recipes, inputs, images.
+    /// Every blob that the pantry must have beside its index, with its size: manifests, recipes, inputs, images.
     #[must_use]
     pub fn blobs(&self) -> BTreeMap<Digest, u64> {
-        let index = self.index();
-        let mut blobs = BTreeMap::from([(Digest::of(&index), index.len() as u64)]);
+        let mut blobs = BTreeMap::new();
         if !self.recipes.is_empty() {
             blobs.insert(Digest::of(EMPTY), EMPTY.len() as u64);
         }

@@ -1,7 +1,7 @@
 //! Adds to a pantry: a new layout is put together beside the old one, from links to its blobs and from what is new, and the
 //! two change places in one step.
 
-use super::catalog::{EMPTY, Image};
+use super::catalog::{EMPTY, Image, Lost};
 use super::{Catalog, DOCUMENT, Packed, Pantry, PantryError, TAG};
 use crate::layout::{self, Staging};
 use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
@@ -19,6 +19,10 @@ pub struct Fill<'a> {
     staging: Option<Staging>,
     old: Option<Pantry>,
     catalog: Catalog,
+    /// Manifests of the old pantry that have to come in again.
+    lost: Vec<Lost>,
+    /// The folders that were made for the pantry, innermost first.
+    made: Vec<PathBuf>,
     /// What stands in the new layout, and whether it is new.
     placed: BTreeMap<Digest, (u64, bool)>,
     interrupt: &'a AtomicBool,
@@ -46,14 +50,36 @@ impl<'a> Fill<'a> {
     /// If something else stands there, or what is there is damaged; what the disk reports.
     pub fn begin(target: &Path, interrupt: &'a AtomicBool) -> Result<Self, PantryError> {
         let failed = |source| PantryError::Io { path: target.to_owned(), source };
-        fs::create_dir_all(target).map_err(failed)?;
-        let lock = lock(target, interrupt)?;
-        let old = if layout::is_layout(target) { Some(Pantry::open(target)?) } else { None };
-        let staging = Staging::begin(target).map_err(failed)?;
-        let catalog = old.as_ref().map(|old| old.catalog.clone()).unwrap_or_default();
-        let staging = Some(staging);
-        let target = target.to_owned();
-        Ok(Self { target, staging, old, catalog, placed: BTreeMap::new(), interrupt, _lock: lock })
+        let refused = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                PantryError::NoPantry { folder: target.to_owned(), why: source.to_string() }
+            }
+            _ => failed(source),
+        };
+        if target.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            let why = "a pantry is a folder, and something else stands there".to_owned();
+            return Err(PantryError::NoPantry { folder: target.to_owned(), why });
+        }
+        let made = target.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err());
+        let made: Vec<PathBuf> = made.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned).collect();
+        let lock = lock(target, interrupt).inspect_err(|_| remove_empty(&made))?;
+        let mut fill = Self {
+            target: target.to_owned(),
+            staging: None,
+            old: None,
+            catalog: Catalog::default(),
+            lost: Vec::new(),
+            made,
+            placed: BTreeMap::new(),
+            interrupt,
+            _lock: lock,
+        };
+        if layout::is_layout(target) {
+            let (old, lost) = Pantry::open_damaged(target)?;
+            (fill.catalog, fill.lost, fill.old) = (old.catalog.clone(), lost, Some(old));
+        }
+        fill.staging = Some(Staging::begin(target).map_err(refused)?);
+        Ok(fill)
     }
 
     fn failed(&self, source: io::Error) -> PantryError {
@@ -72,12 +98,15 @@ impl<'a> Fill<'a> {
     fn link(&mut self, digest: Digest, size: u64, check: bool) -> Result<bool, PantryError> {
         let Some(old) = &self.old else { return Ok(false) };
         let path = super::blob(old.folder(), digest);
+        let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(false) };
         if check && !matches!(old.find(digest, self.interrupt), Ok(Found::Sound(_))) {
             return Ok(false);
         }
         let new = self.place_of(digest);
-        // Not every file system has hard links.
-        match fs::hard_link(&path, &new).or_else(|_| fs::copy(&path, &new).map(drop)) {
+        // Not every file system has hard links, and no pantry should have symlinks.
+        let linked =
+            if metadata.is_file() { fs::hard_link(&path, &new) } else { Err(io::ErrorKind::Unsupported.into()) };
+        match linked.or_else(|_| fs::copy(&path, &new).and_then(|_| File::open(&new)?.sync_all())) {
             Ok(()) => drop(self.placed.insert(digest, (size, false))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(self.failed(error)),
@@ -138,27 +167,29 @@ impl<'a> Fill<'a> {
         Ok((digest, size))
     }
 
-    /// Adds a base image: its manifest, and every blob that it names, each from where `open` says. Tells their digests.
+    /// Adds an image: its manifest, and every blob that it names, each from where `open` says. Tells their digests.
     ///
     /// # Errors
     /// If the manifest is none; what `open` or the disk reports.
     pub fn image<'b>(
         &mut self,
-        manifest: &Descriptor,
+        manifest: Digest,
         open: impl Fn(Digest) -> io::Result<Box<dyn Read + 'b>>,
     ) -> Result<BTreeSet<Digest>, PantryError> {
         let mut bytes = Vec::new();
-        let read = open(manifest.digest).and_then(|reader| reader.take(DOCUMENT).read_to_end(&mut bytes));
+        let read = open(manifest).and_then(|reader| reader.take(DOCUMENT + 1).read_to_end(&mut bytes));
         read.map_err(|error| self.failed(error))?;
-        let mut manifest = manifest.clone();
-        manifest.annotations.clear();
-        let image = Image::read(manifest, &bytes).map_err(|why| self.failed(io::Error::other(why)))?;
-        let (manifest, _) = self.bytes(bytes)?;
+        let wrong = |why: String| PantryError::Image { digest: manifest, why };
+        if bytes.len() as u64 > DOCUMENT {
+            return Err(wrong(format!("is larger than {} MiB", DOCUMENT >> 20)));
+        }
+        let image = Image::read(&bytes).map_err(wrong)?;
+        self.blob(manifest, image.manifest.size, || Ok(Box::new(io::Cursor::new(bytes))))?;
         for (digest, size) in &image.blobs {
             self.blob(*digest, *size, || open(*digest))?;
         }
         let named = image.blobs.iter().map(|(digest, _)| *digest).chain([manifest]).collect();
-        self.catalog.images.entry(manifest).or_insert(image);
+        self.catalog.images.insert(manifest, image);
         Ok(named)
     }
 
@@ -178,13 +209,23 @@ impl<'a> Fill<'a> {
     /// # Errors
     /// If a blob that another recipe needs is not there any more; what the disk reports. The old pantry is then as it was.
     pub fn finish(mut self) -> Result<Filled, PantryError> {
+        let back = |lost: &Lost| {
+            self.catalog.recipes.contains_key(&lost.digest) || self.catalog.images.contains_key(&lost.digest)
+        };
+        if let Some(lost) = self.lost.iter().find(|lost| !back(lost)) {
+            return Err(PantryError::Damaged {
+                folder: self.target.clone(),
+                what: lost.digest.to_string(),
+                why: format!("{}; fill it again with the recipe that needs it", lost.why),
+            });
+        }
         let (index, size) = self.bytes(self.catalog.index())?;
         for (digest, size) in self.catalog.blobs() {
             if !self.placed.contains_key(&digest) && !self.link(digest, size, false)? {
                 return Err(PantryError::Damaged {
                     folder: self.target.clone(),
                     what: digest.to_string(),
-                    why: "is not there; fill it again with the recipe that needs it".to_owned(),
+                    why: "is missing; fill it again with the recipe that needs it".to_owned(),
                 });
             }
         }
@@ -203,9 +244,13 @@ impl<'a> Fill<'a> {
 impl Drop for Fill<'_> {
     fn drop(&mut self) {
         drop(self.staging.take());
-        // Made for a pantry that did not come to be; nothing happens to one that holds something.
-        let _ = fs::remove_dir(&self.target);
+        remove_empty(&self.made);
     }
+}
+
+/// Removes folders that were made for a pantry that did not come to be; nothing happens to one that holds something.
+fn remove_empty(folders: &[PathBuf]) {
+    let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
 /// Locks the folder that stands at `target`, waiting for another fill; that one leaves another folder there.

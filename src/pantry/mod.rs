@@ -14,14 +14,18 @@ mod check;
 mod fill;
 mod pack;
 
-pub use catalog::{Catalog, Packed, Role};
+pub use catalog::{Catalog, Image, Packed, Role};
 pub use check::Fault;
 pub use fill::{Fill, Filled};
 pub use pack::{pack, unpack};
 
+use crate::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, json, media_type};
 use crate::store::{Found, hash};
+use catalog::Lost;
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -48,6 +52,14 @@ pub enum PantryError {
         folder: PathBuf,
         /// Which document.
         what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The manifest of an image is none.
+    #[error("the manifest {digest} {why}")]
+    Image {
+        /// Which one.
+        digest: Digest,
         /// What is wrong with it.
         why: String,
     },
@@ -80,25 +92,43 @@ impl Pantry {
     /// # Errors
     /// See [`PantryError`].
     pub fn open(folder: &Path) -> Result<Self, PantryError> {
+        let (pantry, lost) = Self::open_damaged(folder)?;
+        match lost.into_iter().next() {
+            None => Ok(pantry),
+            Some(Lost { digest, why }) => {
+                Err(PantryError::Damaged { folder: folder.to_owned(), what: digest.to_string(), why })
+            }
+        }
+    }
+
+    /// Opens a pantry of which single manifests may be lost.
+    fn open_damaged(folder: &Path) -> Result<(Self, Vec<Lost>), PantryError> {
         let no_pantry = |why: &str| PantryError::NoPantry { folder: folder.to_owned(), why: why.to_owned() };
         if !folder.join("oci-layout").is_file() {
-            return Err(no_pantry(if folder.exists() { "it is no image layout" } else { "there is no such folder" }));
+            return Err(no_pantry(match folder.metadata() {
+                Ok(metadata) if metadata.is_dir() => "it is no image layout",
+                Ok(_) => "it is a file, and a pantry is a folder",
+                Err(_) => "there is no such folder",
+            }));
         }
         let damaged =
             |what: &str, why: String| PantryError::Damaged { folder: folder.to_owned(), what: what.to_owned(), why };
-        let bytes = read(&folder.join("index.json"))?;
-        let index = json::parse(&bytes).map_err(|why| damaged("index.json", why))?;
-        let manifests = index.get("manifests").and_then(|manifests| manifests.as_array()).map(Vec::as_slice);
+        let path = folder.join("index.json");
+        let bytes = read(&path).map_err(|source| PantryError::Io { path, source })?;
+        let json = json::parse(&bytes).map_err(|why| damaged("index.json", format!("is malformed: {why}")))?;
+        let manifests = json.get("manifests").and_then(|manifests| manifests.as_array()).map(Vec::as_slice);
         let mut tagged = manifests
             .unwrap_or_default()
             .iter()
             .filter_map(|json| Descriptor::from_json(json).ok())
-            .filter(|found| found.annotations.get(crate::layout::REF_NAME).is_some_and(|tag| tag == TAG));
+            .filter(|found| found.annotations.get(REF_NAME).is_some_and(|tag| tag == TAG));
         let index = tagged.next().filter(|index| index.media_type == media_type::INDEX);
         let index = index.ok_or_else(|| no_pantry("the image layout has no index with the tag `pantry`"))?;
-        let mut documents = |descriptor: &Descriptor| document(folder, descriptor);
-        let catalog = Catalog::read(&index, &mut documents)?;
-        Ok(Self { folder: folder.to_owned(), catalog, index })
+        let index = Descriptor::new(&index.media_type, index.digest, index.size);
+        let broken = |why| damaged(&index.digest.to_string(), why);
+        let bytes = document(folder, &index).map_err(broken)?;
+        let (catalog, lost) = Catalog::read(&bytes, &mut |found| document(folder, found)).map_err(broken)?;
+        Ok((Self { folder: folder.to_owned(), catalog, index }, lost))
     }
 
     /// Where it is.
@@ -126,7 +156,11 @@ impl Pantry {
     /// # Errors
     /// See [`PantryError`].
     pub fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PantryError> {
-        document(&self.folder, descriptor)
+        document(&self.folder, descriptor).map_err(|why| PantryError::Damaged {
+            folder: self.folder.clone(),
+            what: descriptor.digest.to_string(),
+            why,
+        })
     }
 }
 
@@ -134,25 +168,31 @@ fn blob(folder: &Path, digest: Digest) -> PathBuf {
     folder.join("blobs/sha256").join(digest.hex())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, PantryError> {
-    let failed = |source| PantryError::Io { path: path.to_owned(), source };
+/// Reads a regular file that is not long.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Without waiting, should it be a pipe.
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(nonblock).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(DOCUMENT + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    file.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > DOCUMENT {
-        true => Err(failed(io::Error::other("it is larger than 4 MiB"))),
+        true => Err(io::Error::other(format!("it is larger than {} MiB", DOCUMENT >> 20))),
         false => Ok(bytes),
     }
 }
 
-fn document(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, PantryError> {
-    let bytes = read(&blob(folder, descriptor.digest))?;
+/// Reads a document, or tells what is wrong with it.
+fn document(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
+    let bytes = read(&blob(folder, descriptor.digest)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "is missing".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    })?;
     let found = Digest::of(&bytes);
-    if found != descriptor.digest || bytes.len() as u64 != descriptor.size {
-        return Err(PantryError::Damaged {
-            folder: folder.to_owned(),
-            what: descriptor.digest.to_string(),
-            why: format!("has the digest {found} and {} bytes", bytes.len()),
-        });
+    match found == descriptor.digest && bytes.len() as u64 == descriptor.size {
+        true => Ok(bytes),
+        false => Err(format!("is not what it was: the file of that name has the digest {found}")),
     }
-    Ok(bytes)
 }

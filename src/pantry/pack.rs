@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file that is packed.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +27,7 @@ impl Content for Packed {
 ///
 /// # Errors
 /// What the disk or `out` reports.
-pub fn pack(folder: &Path, paths: &BTreeSet<PathBuf>, out: &mut dyn Write) -> io::Result<()> {
+pub fn pack(folder: &Path, paths: &BTreeSet<PathBuf>, out: &mut dyn Write, interrupt: &AtomicBool) -> io::Result<()> {
     let mut tree = Tree::default();
     for path in paths {
         let Ok(name) = EntryPath::parse(path.as_os_str().as_bytes()) else { continue };
@@ -45,7 +46,10 @@ pub fn pack(folder: &Path, paths: &BTreeSet<PathBuf>, out: &mut dyn Write) -> io
         let entry = Entry { attributes, kind, firmness: Firmness::Stated, origin: Origin(0) };
         tree.insert(name, entry).map_err(|conflict| io::Error::other(conflict.difference.to_string()))?;
     }
-    let mut emit = |block: Vec<u8>| out.write_all(&block).map_err(WriteError::Sink);
+    let mut emit = |block: Vec<u8>| match interrupt.load(Ordering::Relaxed) {
+        true => Err(WriteError::Interrupted),
+        false => out.write_all(&block).map_err(WriteError::Sink),
+    };
     write::tar(&tree, MTIME, &mut emit).map_err(|error| match error {
         WriteError::Sink(error) | WriteError::Content { source: error, .. } => error,
         WriteError::Interrupted => io::ErrorKind::Interrupted.into(),

@@ -253,9 +253,13 @@ impl Supply<'_> {
     }
 
     /// Whether a path of the recipe may be followed.
-    fn may_open(&self, path: &Path) -> bool {
-        let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        inside || !matches!(self.reach, Reach::Folder)
+    pub(super) fn may_open(&self, path: &Path) -> bool {
+        let inside = || match (self.folder.join(path).canonicalize(), self.folder.canonicalize()) {
+            (Ok(path), Ok(folder)) => path.starts_with(folder),
+            // Nothing is there.
+            _ => path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)),
+        };
+        !matches!(self.reach, Reach::Folder) || inside()
     }
 
     fn registry_error(&self, error: RegistryError) -> SupplyError {

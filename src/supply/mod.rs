@@ -152,6 +152,10 @@ impl Supply<'_> {
             PinnedInput::Tree { git, subdir, commit, tar, .. } => {
                 self.tree(git, subdir.as_deref(), commit, *tar).map(Ready::Tree)
             }
+            // Nobody pinned it, so no pantry has it.
+            PinnedInput::OnDisk(name) if name.path().is_some_and(|path| !self.may_open(path)) => {
+                Err(SupplyError::Missing("it is outside the recipe's folder, and not pinned".to_owned()))
+            }
             PinnedInput::OnDisk(name) => Ok(Ready::Image(name.clone())),
             PinnedInput::Archive { name, file } => self.archive(name, *file),
             PinnedInput::Image { name, top, platforms } => {

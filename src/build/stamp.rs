@@ -66,6 +66,11 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<(Stamp, Opti
         // What came out of a pantry brings what git knew of it.
         Err(error @ GitError::NoRepository { .. }) => match kept(&folder.join(KEPT), order.text, lock.as_deref()) {
             Some((stamp, files)) => return Ok((stamp, Some(files))),
+            None if folder.join(KEPT).is_file() => {
+                let message = format!("{KEPT} is of another recipe or lock than these");
+                let help = "restore them from the pantry again: what they are now is no commit's";
+                return Err(mistake(Diagnostic::at(first, message).label("this stands for the commit").help(help)));
+            }
             None => return Err(wrong(error)),
         },
         found => found.map_err(wrong)?,

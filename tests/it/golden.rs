@@ -5,6 +5,7 @@
 
 use crate::recipes::{REPOSITORY, copy, names};
 use crate::support::{Work, rebake, run, sha256};
+use crate::upstream::from_pantry;
 use rebake::layer::decompress::sniff_decoder;
 use rebake::layer::read::{RawKind, TarReader};
 use rebake::tree::Printable;
@@ -63,7 +64,7 @@ fn changes(old: &str, new: &str) -> String {
 fn dump(name: &str) -> BTreeMap<String, String> {
     let work = Work::new();
     let out = work.join("out");
-    let printed = run(rebake().arg("build").arg(copy(&work, name)).arg("-o").arg(&out)).text();
+    let printed = run(rebake().arg("build").arg(copy(&work, name)).args(from_pantry()).arg("-o").arg(&out)).text();
     let digest = printed.split_once('@').expect("a digest").1;
     let blob = |digest: &str| fs::read(out.join("blobs").join(digest.replace(':', "/"))).expect("a blob");
     let json = |digest: &str| -> Value { serde_json::from_slice(&blob(digest)).expect("JSON") };

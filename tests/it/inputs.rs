@@ -599,7 +599,8 @@ fn an_image_of_umoci_is_read() {
 #[test]
 fn what_was_used_is_enough() {
     let mut seen = BTreeSet::new();
-    for name in recipes::names() {
+    // What one with inputs uses is held by the pantry beside the recipes.
+    for name in recipes::names().into_iter().filter(|name| name != "inputs") {
         let work = Work::new();
         let folder = recipes::copy(&work, &name);
         work.write(format!("{name}/never-used"), "");

@@ -25,3 +25,4 @@ mod sandbox;
 mod stamps;
 mod statements;
 mod support;
+mod upstream;

@@ -35,9 +35,12 @@ fn the_recipe_it_shows_is_the_recipe_it_builds() {
 #[test]
 fn its_commands_print_what_it_says() {
     let work = Work::new();
-    copy(&work, "hello");
     fs::create_dir(work.join("recipes")).expect("a folder");
-    fs::rename(work.join("hello"), work.join("recipes/hello")).expect("moved");
+    for name in ["hello", "inputs"] {
+        copy(&work, name);
+        fs::rename(work.join(name), work.join("recipes").join(name)).expect("moved");
+    }
+    work.symlink(Path::new(REPOSITORY).join("recipes/pantry"), "recipes/pantry");
     let consoles = blocks(&readme(), "console");
     assert!(consoles.len() >= 2);
     for console in consoles {

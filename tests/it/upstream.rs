@@ -94,7 +94,7 @@ fn the_lock_and_the_pantry_are_as_they_were_made() {
     work.write("inputs/rebake.lock", lock.to_string());
     let from = Path::new(REPOSITORY).join("recipes/inputs");
     fs::copy(from.join("rebake.toml"), work.join("inputs/rebake.toml")).expect("the recipe");
-    let mut rebake = |args: &[&str]| run(rebake().args(args).current_dir(work.path()).env("REBAKE_CACHE", &cache));
+    let rebake = |args: &[&str]| run(rebake().args(args).current_dir(work.path()).env("REBAKE_CACHE", &cache));
     rebake(&["lock", "inputs", "--record", "--offline"]);
     rebake(&["pantry", "fill", "pantry", "inputs", "--offline"]);
 
@@ -118,7 +118,7 @@ fn the_pantry_is_all_that_is_needed() {
     let work = Work::new();
     let recipe = copy(&work, "inputs");
     let cache = work.join("cache");
-    let mut rebake = |args: &[&str]| attempt(rebake().args(args).current_dir(work.path()).env("REBAKE_CACHE", &cache));
+    let rebake = |args: &[&str]| attempt(rebake().args(args).current_dir(work.path()).env("REBAKE_CACHE", &cache));
     let (pantry, recipe) = (pantry().display().to_string(), recipe.display().to_string());
     rebake(&["pantry", "check", &pantry]).success();
     rebake(&["drill", &recipe, "--pantry", &pantry]).success();

@@ -183,6 +183,25 @@ fn an_index_a_lone_manifest_and_dockers_dialect() {
 }
 
 #[test]
+fn a_layer_may_be_there_twice() {
+    if !needs(REAL) {
+        return;
+    }
+    let (registry, desk) = (Registry::start(), Desk::new());
+    let layer = "[[layer]]\n[[layer.write]]\nto = \"/same\"\ntext = \"same\"\n";
+    let recipe = format!("edition = \"2026\"\n[image]\nname = \"acme/twice\"\n{layer}{layer}");
+    desk.work.write("recipe/rebake.toml", recipe);
+    desk.run(&["build", "-o", "oci:../twice:1"]);
+    let name = registry.reference("acme/twice:1");
+    push(&format!("oci:{}:1", desk.work.join("twice").display()), &name, &[]);
+    desk.recipe(AMD64, &input(&name));
+    desk.run(&["lock"]);
+    desk.run(&["build"]);
+    // Manifest, config and layer: what is there twice is kept once.
+    assert_eq!(desk.kept().len(), 3);
+}
+
+#[test]
 fn files_come_from_an_image_and_a_digest_needs_no_lock() {
     if !needs(REAL) {
         return;

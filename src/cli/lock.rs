@@ -171,8 +171,9 @@ impl Command<'_> {
     }
 }
 
-/// Replaces a file in one step.
+/// Replaces a file in one step; a symlink to it stays one.
 fn write(path: &Path, text: &str) -> io::Result<()> {
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The error would name the hidden file, which nobody will find.
     let file = tempfile::Builder::new().prefix(".rebake.lock-").tempfile_in(folder);

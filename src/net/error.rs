@@ -120,7 +120,14 @@ impl HttpErrorKind {
             Self::Tls(why) => write!(f, "{host} speaks no TLS that we know: {why}"),
             Self::Protocol(why) => write!(f, "{host} does not speak HTTP: {why}"),
             Self::Status(response) => match meaning(response.status) {
-                Some(meaning) => write!(f, "{host} says {}: {meaning}", response.status),
+                Some(meaning) => {
+                    write!(f, "{host} says {}: {meaning}", response.status)?;
+                    // Seconds, or a date.
+                    match response.header("retry-after").filter(|after| after.len() < 40) {
+                        Some(after) => write!(f, ": retry after {after}"),
+                        None => Ok(()),
+                    }
+                }
                 None => write!(f, "{host} says {}", response.status),
             },
             Self::Stalled(idle) => write!(f, "{host} stalled: nothing came for {} s", idle.as_secs_f64()),

@@ -61,7 +61,7 @@ pub struct Timing {
     pub idle: Duration,
     /// Before the second try; from try to try it grows, to twenty times that.
     pub delay: Duration,
-    /// The longest wait before a try that a server may ask for.
+    /// The longest wait before a try that a server may ask for; if it asks for more, that is an error.
     pub patience: Duration,
 }
 

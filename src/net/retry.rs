@@ -53,11 +53,12 @@ pub(super) fn persist<T>(
             Err(setback) => setback,
         };
         failures = if setback.progress { 1 } else { failures + 1 };
-        if !setback.hop.kind.passes() || failures >= tries {
+        // To come back earlier than a server asks is in vain, and to wait for long is not what anybody expects of a command.
+        let asked = setback.wait.unwrap_or_default();
+        if !setback.hop.kind.passes() || failures >= tries || asked > timing.patience {
             return Err((setback.hop, failures));
         }
         let steps = DELAYS.get(failures as usize - 1).or(DELAYS.last()).copied().unwrap_or_default();
-        let asked = setback.wait.unwrap_or_default().min(timing.patience);
         if !sleep((timing.delay / 2 * steps).max(asked), interrupt) {
             return Err((Hop { kind: HttpErrorKind::Interrupted, ..setback.hop }, failures));
         }

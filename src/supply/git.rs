@@ -1,6 +1,6 @@
 //! Git trees, as the tar that is pinned.
 
-use super::{Reach, Supply, SupplyError};
+use super::{Reach, Supply, SupplyError, cannot_write};
 use crate::git::{Commit, GitError, Location, Repository, fetch};
 use crate::lock::Pin;
 use crate::mask::masked;
@@ -63,7 +63,11 @@ impl Supply<'_> {
     ) -> Result<(String, Pin), SupplyError> {
         let store = self.store.ok_or_else(|| self.missing())?;
         let mut part = store.part(None, self.interrupt)?;
-        let exported = repository.export(&commit.id, subdir, &mut part, self.interrupt)?;
+        let exported =
+            repository.export(&commit.id, subdir, &mut part, self.interrupt).map_err(|error| match error {
+                GitError::Write(source) => cannot_write(store, &source),
+                error => error.into(),
+            })?;
         let size = part.len();
         let (digest, _) = store.keep(part, None)?;
         Ok((exported.tree, Pin { digest, size }))

@@ -35,6 +35,11 @@ impl Remote {
         Self { repository }
     }
 
+    /// With its registry: `docker.io/library/debian`.
+    fn shown(&self) -> String {
+        self.repository.as_ref().map(|(_, name)| name.clone()).unwrap_or_default()
+    }
+
     fn repository(&self) -> Option<crate::registry::Repository<'_>> {
         self.repository.as_ref().map(|(registry, name)| registry.repository(name))
     }
@@ -222,12 +227,29 @@ impl Supply<'_> {
         if let Some(path) = self.at_hand(descriptor.digest)? {
             return Ok(path);
         }
-        let Some(repository) = remote.repository() else { return Err(self.missing()) };
-        let mut receive = |part: &mut Part| {
-            let got = repository.blob(descriptor.digest, descriptor.size, part, self.interrupt);
+        let (Some(repository), Some(store)) = (remote.repository(), self.store) else { return Err(self.missing()) };
+        let digest = descriptor.digest;
+        let get = |part: &mut Part| {
+            let got = repository.blob(digest, descriptor.size, part, self.interrupt);
             got.map_err(|error| self.registry_error(error))
         };
-        self.fetch(descriptor.digest, &mut receive)
+        self.fetch(digest, &mut |part: &mut Part| {
+            let resumed = part.len() > 0;
+            get(part)?;
+            if resumed && part.digest() != digest {
+                // What an earlier rebake had received was of no use.
+                part.restart().map_err(|error| cannot_write(store, &error))?;
+                get(part)?;
+            }
+            let found = part.digest();
+            if found == digest {
+                return Ok(());
+            }
+            part.restart().map_err(|error| cannot_write(store, &error))?;
+            let kind = RegistryErrorKind::Digest { expected: digest, found };
+            let (repository, reference) = (remote.shown(), digest.to_string());
+            Err(self.registry_error(RegistryError { repository, reference, kind }))
+        })
     }
 
     /// A docker-archive, by the digest of its file.

@@ -200,10 +200,10 @@ impl Supply<'_> {
         pinned.is_some_and(|pinned| platforms().all(|platform| self.input(pinned, platform).is_ok()))
     }
 
-    /// Receives a blob into the store. `receive` fills the part, going on behind what it has.
+    /// Receives a blob into the store. `receive` fills the part, going on behind what it has, which may be of no use.
     ///
     /// # Errors
-    /// What `receive` reports; that the bytes are others.
+    /// What `receive` reports.
     fn fetch(
         &self,
         digest: Digest,
@@ -215,13 +215,7 @@ impl Supply<'_> {
         if let Found::Sound(path) = store.find(digest, self.interrupt)? {
             return Ok(path);
         }
-        let resumed = part.len() > 0;
         receive(&mut part)?;
-        if resumed && part.digest() != digest {
-            // What an earlier rebake had received was of no use.
-            part.restart().map_err(|error| cannot_write(store, &error))?;
-            receive(&mut part)?;
-        }
         Ok(store.keep(part, Some(digest))?.1)
     }
 

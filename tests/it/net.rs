@@ -19,7 +19,7 @@ pub fn hasty() -> Settings {
         connect: Duration::from_secs(5),
         idle: Duration::from_secs(10),
         delay: Duration::from_millis(2),
-        patience: Duration::from_millis(700),
+        patience: Duration::from_millis(1500),
     };
     Settings { timing, ..Settings::default() }
 }
@@ -274,12 +274,18 @@ fn a_server_says_when_to_come_back() {
         assert_eq!(Download::new().of(&server.url("/f")).expect("a file"), b"there");
         start.elapsed()
     };
-    // Longer than that a test does not wait.
-    let patience = Duration::from_millis(700);
-    assert!(timed(Behaviour::status(429).header("Retry-After", "3600")) >= patience);
-    let dated = Behaviour::status(503).header("Retry-After", "Sun, 06 Nov 1994 08:50:37 GMT");
-    assert!(timed(dated.header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")) >= patience);
-    assert!(timed(Behaviour::status(503)) < patience, "without, it does not wait");
+    let second = Duration::from_secs(1);
+    assert!(timed(Behaviour::status(429).header("Retry-After", "1")) >= second);
+    let dated = Behaviour::status(503).header("Retry-After", "Sun, 06 Nov 1994 08:49:38 GMT");
+    assert!(timed(dated.header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")) >= second);
+    assert!(timed(Behaviour::status(503)) < second, "without, it does not wait");
+
+    // Nobody waits for an hour, and to ask before is in vain.
+    let server = Server::start();
+    server.serve("/f", Behaviour::status(429).header("Retry-After", "3600"));
+    let error = Download::new().of(&server.url("/f")).expect_err("an error").to_string();
+    assert!(error.contains("says 429: too many requests, try later: retry after 3600 ("), "{error}");
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]

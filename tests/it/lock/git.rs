@@ -1,6 +1,7 @@
 //! Git trees, from a server and from a folder.
 
 use super::{Desk, assert_says};
+use crate::support::http::{Behaviour, Server};
 use crate::support::{Daemon, Work, free_port, needs, run, tool};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -192,4 +193,24 @@ fn what_a_tree_cannot_give_is_an_error_of_the_lock() {
     }
     desk.recipe(AMD64, &input("../nowhere", ""));
     assert_says(&desk.ends(2, &["lock"]), &["cannot be pinned: there is no git repository at ", "nowhere"]);
+}
+
+#[test]
+fn a_password_of_a_remote_is_never_shown() {
+    if !needs(&["git"]) {
+        return;
+    }
+    let server = Server::start();
+    let url = server.url("/assets.git").replace("http://", "http://me:s3cret@");
+    let desk = Desk::with(AMD64, &input(&url, "rev = \"v1\""));
+    for (status, words) in
+        [(404, "is not found"), (401, "refuses the credentials"), (403, "refuses the credentials"), (500, "cannot")]
+    {
+        server
+            .serve("/assets.git/info/refs", Behaviour::status(status).header("WWW-Authenticate", "Basic realm=\"x\""));
+        let said = desk.ends(2, &["lock", "-v"]) + &desk.ends(2, &["lock", "--json"]) + &desk.ends(2, &["build"]);
+        assert_says(&said, &["the input `assets` (git http://", "cannot be pinned: ", words]);
+        assert!(!said.contains("s3cret") && said.contains(&server.host()), "{said}");
+    }
+    assert!(!server.requests().is_empty());
 }

@@ -3,8 +3,8 @@
 use super::url::{AMD64, BOTH};
 use super::{Desk, assert_says, ended};
 use crate::support::clients::Registry;
-use crate::support::http::Identity;
-use crate::support::{Image, Sample, Work, attempt, needs, run, tool};
+use crate::support::http::{Behaviour, Identity, Server};
+use crate::support::{Image, Sample, Work, attempt, needs, run, sha256, tool};
 use serde_json::json;
 use std::fs;
 
@@ -183,6 +183,25 @@ fn an_index_a_lone_manifest_and_dockers_dialect() {
 }
 
 #[test]
+fn a_layer_may_be_there_twice() {
+    if !needs(REAL) {
+        return;
+    }
+    let (registry, desk) = (Registry::start(), Desk::new());
+    let layer = "[[layer]]\n[[layer.write]]\nto = \"/same\"\ntext = \"same\"\n";
+    let recipe = format!("edition = \"2026\"\n[image]\nname = \"acme/twice\"\n{layer}{layer}");
+    desk.work.write("recipe/rebake.toml", recipe);
+    desk.run(&["build", "-o", "oci:../twice:1"]);
+    let name = registry.reference("acme/twice:1");
+    push(&format!("oci:{}:1", desk.work.join("twice").display()), &name, &[]);
+    desk.recipe(AMD64, &input(&name));
+    desk.run(&["lock"]);
+    desk.run(&["build"]);
+    // Manifest, config and layer: what is there twice is kept once.
+    assert_eq!(desk.kept().len(), 3);
+}
+
+#[test]
 fn files_come_from_an_image_and_a_digest_needs_no_lock() {
     if !needs(REAL) {
         return;
@@ -247,4 +266,53 @@ fn an_image_on_disk_that_changed_is_said() {
         let output = attempt(&mut desk.command(&["lock", "--update"]));
         assert_says(&ended(2, &output), &["the input `base` (image ", "cannot be pinned: "]);
     }
+}
+
+#[test]
+fn a_registry_that_gives_other_bytes_is_named() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let image = sample(&desk.work, "one");
+    let host = server.host();
+    let blob = |digest: &str| fs::read(image.layout.join("blobs").join(digest.replace(':', "/"))).expect("a blob");
+    let manifest = blob(&image.digest);
+    let json: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let of = |json: &serde_json::Value| json["digest"].as_str().expect("a digest").to_owned();
+    let (config, layer) = (of(&json["config"]), of(&json["layers"][0]));
+    server.serve("/v2/", Behaviour::status(200));
+    for reference in ["1", &image.digest] {
+        let answer =
+            Behaviour::bytes(&manifest[..]).header("Content-Type", "application/vnd.oci.image.manifest.v1+json");
+        server.serve(&format!("/v2/a/base/manifests/{reference}"), answer);
+    }
+    server.serve(&format!("/v2/a/base/blobs/{config}"), Behaviour::bytes(blob(&config)));
+    let mut wrong = blob(&layer);
+    wrong[20] ^= 1;
+    server.serve(&format!("/v2/a/base/blobs/{layer}"), Behaviour::bytes(&wrong[..]));
+    desk.recipe(AMD64, &input(&format!("{host}/a/base:1")));
+    let said = desk.ends(2, &["lock"]);
+    assert_says(
+        &said,
+        &[
+            "the input `base` (image ",
+            &format!(
+                "{host} gives something else as {host}/a/base@{layer}: it has the digest sha256:{}",
+                sha256(&wrong)
+            ),
+            &format!("and should have {layer}"),
+        ],
+    );
+    assert!(!desk.lock_path().exists() && !desk.kept().iter().any(|name| layer.ends_with(name)));
+    assert_eq!(desk.work.tree("cache/partial"), [""; 0]);
+
+    // Cut in the middle and resumed, then whole.
+    let right = Behaviour::bytes(blob(&layer));
+    server.script(&format!("/v2/a/base/blobs/{layer}"), [right.clone().close_after(40), right]);
+    desk.run(&["lock"]);
+    desk.run(&["build", "--offline"]);
+    // Too many at once is what a registry says that wants to be left alone for a while.
+    server.serve("/v2/a/base/manifests/1", Behaviour::status(429).header("Retry-After", "100000"));
+    let said = desk.ends(2, &["lock", "--update"]);
+    assert_says(&said, &["too many requests", "retry after 100000"]);
+    server.serve("/v2/a/base/manifests/1", Behaviour::status(503));
+    assert_says(&desk.ends(2, &["lock", "--update"]), &["the input `base` (image ", "503"]);
 }

@@ -1,5 +1,6 @@
 //! The store: shared, damaged, full, read-only, killed.
 
+use super::git::Repository;
 use super::url::AMD64;
 use super::{Desk, assert_says, ended};
 use crate::support::http::{Behaviour, Server};
@@ -86,7 +87,7 @@ fn a_flipped_byte_is_found_said_and_fetched_again() {
 
 #[test]
 fn a_full_disk_is_said_and_leaves_nothing() {
-    if !needs(&["root", "unshare"]) {
+    if !needs(&["root", "unshare", "git"]) {
         return;
     }
     let server = Server::start();
@@ -95,10 +96,15 @@ fn a_full_disk_is_said_and_leaves_nothing() {
     let desk = desk(&server, &["small"]);
     let lock = desk.lock();
     server.serve("/large", Behaviour::bytes(&large[..]));
-    desk.recipe(AMD64, &format!("[inputs.large]\nurl = \"{}\"\n", server.url("/large")));
     desk.work.mkdir("full");
     let script = "mount -t tmpfs -o size=1m none \"$REBAKE_CACHE\" && { \"$@\"; code=$?; find \"$REBAKE_CACHE\" -type f; exit $code; }";
-    for args in [&["lock"][..], &["build"]] {
+    let repository = Repository::new(desk.work.join("repository"));
+    repository.commit("large", &"x".repeat(3_000_000));
+    let url = format!("url = \"{}\"", server.url("/large"));
+    let git = "git = \"../repository\"";
+    for (args, large) in [(&["lock"][..], &*url), (&["build"], &url), (&["lock"], git), (&["build"], git)] {
+        desk.work.write("recipe/rebake.lock", &lock);
+        desk.recipe(AMD64, &format!("[inputs.large]\n{large}\n"));
         let mut command = contained("sh");
         command.args(["-c", script, "sh"]).arg(rebake().get_program()).args(args);
         command.current_dir(desk.work.join("recipe")).env("HOME", desk.work.join("home"));
@@ -111,7 +117,7 @@ fn a_full_disk_is_said_and_leaves_nothing() {
         assert_says(
             &said,
             &[
-                "the input `large` (url ",
+                "the input `large` (",
                 &format!("the store {} cannot be written: ", full.display()),
                 "No space left",
                 "REBAKE_CACHE names another folder",

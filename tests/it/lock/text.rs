@@ -6,7 +6,7 @@ use super::{Desk, assert_says, text};
 use crate::support::http::{Behaviour, Server};
 use crate::support::{attempt, needs, run, tool};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 fn served() -> Server {
     let server = Server::start();
@@ -49,6 +49,20 @@ fn a_lock_that_fits_is_not_touched() {
     desk.run(&["lock", "--check"]);
     desk.run(&["lock"]);
     assert_eq!(identity(&desk), before);
+
+    // A lock that is kept elsewhere, and readable by its owner only, stays so.
+    let kept = desk.work.join("kept.lock");
+    fs::rename(desk.lock_path(), &kept).expect("a move");
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o600)).expect("a mode");
+    desk.work.symlink("../kept.lock", "recipe/rebake.lock");
+    desk.recipe(BOTH, &urls(&server, &["a"]));
+    desk.run(&["lock"]);
+    assert!(desk.lock_path().is_symlink());
+    let file = fs::metadata(&kept).expect("a lock");
+    assert_eq!(
+        (file.mode() & 0o777, fs::read_to_string(&kept).expect("a lock").matches("[inputs.").count()),
+        (0o600, 1)
+    );
 
     desk.recipe(AMD64, "");
     fs::remove_file(desk.lock_path()).expect("a lock");

@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
 use super::{env::Env, print};
-use rebake::build::Order;
+use rebake::build::{Failure, Order};
 use rebake::lock::{Lock, Locked};
 use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
@@ -89,6 +89,7 @@ fn run_fill(
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
+            PreserveError::Plan(Failure::Interrupted) => unfilled(&PantryError::Interrupted),
             PreserveError::Plan(failure) => failed(failure, recipe, report),
             PreserveError::Pantry(error) => unfilled(&error),
             error => say(error.to_string()),
@@ -177,7 +178,6 @@ fn count(number: usize, noun: &str) -> String {
 
 /// Everything that is wrong, in a line.
 pub fn shown(error: &PreserveError) -> String {
-    use rebake::build::Failure;
     let messages = |mistakes: &mut dyn Iterator<Item = &str>| mistakes.collect::<Vec<_>>().join("; ");
     match error {
         PreserveError::Plan(Failure::Recipe(mistakes)) => messages(&mut mistakes.iter().map(|m| m.message.as_str())),

@@ -1,12 +1,16 @@
 //! A recipe on disk becomes an image at its destination: the one call behind `rebake build`.
 
+mod stamp;
+
+pub use stamp::keep;
+
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
 use crate::lock::{Expected, Lock, Pinned};
 use crate::oci::{Digest, ImageName, Nowhere, Platform, Sink, Transport};
-use crate::plan::{Context, Plan};
-use crate::recipe::{Diagnostic, Input, Recipe, Source, Spanned, Syntax, Template, Variables, parse};
+use crate::plan::{self, Context, Plan};
+use crate::recipe::{Diagnostic, Input, Recipe, Source, Stamp, Syntax, Variables, parse};
 use crate::source::Inputs;
 use crate::source::disk::{OUTPUT, Root};
 use crate::supply::{Shortage, Supply};
@@ -30,6 +34,24 @@ pub struct Order<'a> {
     pub source_date_epoch: Option<i64>,
     /// How many workers compress.
     pub jobs: usize,
+    /// Where a stamped recipe's commit is known from.
+    pub stamping: Stamping<'a>,
+}
+
+/// Where it is known from which commit an image is made.
+#[derive(Debug, Clone, Copy)]
+pub enum Stamping<'a> {
+    /// Git is asked.
+    Ask {
+        /// The recipe's file.
+        file: &'a Path,
+        /// Whether the recipe's folder may differ from the commit. The image then says so.
+        allow_dirty: bool,
+    },
+    /// Somebody knew it when the recipe was preserved.
+    Given(&'a Stamp),
+    /// It does not matter: only what is the same at every commit is looked at.
+    Any,
 }
 
 /// Where an image is to go.
@@ -113,6 +135,8 @@ pub struct Planned {
     pub plans: Vec<Plan>,
     /// Its folder, which knows which files were used.
     pub root: Root,
+    /// What it says of its commit, if it says anything.
+    pub stamp: Option<Stamp>,
 }
 
 /// Plans the image of a recipe. `written` are the places where rebake writes: the destination, and the folder for images
@@ -129,26 +153,50 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
     let supply = Supply { folder: root.path(), ..order.supply };
     let interrupt = supply.interrupt;
     let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };
-    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
-    let context = Context {
-        root: &root,
-        inputs: &inputs,
-        scratch: supply.scratch,
-        interrupt,
-        source_date_epoch: order.source_date_epoch,
+    let mut stamp = match order.stamping {
+        _ if recipe.stamps().is_empty() => None,
+        Stamping::Ask { file, allow_dirty } => {
+            let written = [Some(output), destination];
+            let written: Vec<&Path> = written.into_iter().flatten().collect();
+            Some(stamp::ask(&recipe, &stamp::Asking { order, file, allow_dirty, written: &written })?)
+        }
+        Stamping::Given(stamp) => Some((stamp.clone(), None)),
+        Stamping::Any => Some((Stamp::sample(), None)),
     };
+    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
+    let plan = |stamp: Option<&Stamp>| plans(&recipe, &root, &inputs, stamp, order).map_err(stopped);
+    let mut plans = plan(stamp.as_ref().map(|(stamp, _)| stamp))?;
+    if let Some((stamp, Some(files))) = &mut stamp
+        && stamp::altered(&root, *files, order, &recipe)?
+    {
+        stamp.dirty = true;
+        plans = plan(Some(stamp))?;
+    }
+    Ok(Planned { recipe, inputs, plans, root, stamp: stamp.map(|(stamp, _)| stamp) })
+}
+
+/// A plan for each platform.
+fn plans(
+    recipe: &Recipe<Pinned>,
+    root: &Root,
+    inputs: &Inputs,
+    stamp: Option<&Stamp>,
+    order: &Order,
+) -> Result<Vec<Plan>, Failure> {
+    let Supply { scratch, interrupt, .. } = order.supply;
+    let context = Context { root, inputs, stamp, scratch, interrupt, source_date_epoch: order.source_date_epoch };
     let mut plans = Vec::new();
     let mut mistakes = Vec::new();
     for platform in &recipe.image.platforms {
-        match Plan::new(&recipe, platform, context) {
+        match Plan::new(recipe, platform, context) {
             Ok(plan) => plans.push(plan),
             // Most mistakes are the same on every platform.
             Err(found) => mistakes.extend(found.into_iter().filter(|new| !mistakes.contains(new)).collect::<Vec<_>>()),
         }
     }
     match mistakes.is_empty() && !interrupt.load(Ordering::Relaxed) {
-        true => Ok(Planned { recipe, inputs, plans, root }),
-        false => Err(stopped(Failure::Recipe(mistakes))),
+        true => Ok(plans),
+        false => Err(Failure::Recipe(mistakes)),
     }
 }
 
@@ -163,9 +211,8 @@ impl Planned {
         sink: &dyn Sink,
         cannot_write: impl FnOnce(io::Error) -> Failure,
     ) -> Result<Image, Failure> {
-        let variables = self.variables();
-        let expand = |(name, text): (&String, &Spanned<Template>)| (name.clone(), text.expand(&variables));
-        let annotations: BTreeMap<String, String> = self.recipe.annotations.iter().map(expand).collect();
+        // Those of an index are the same on all platforms.
+        let annotations = self.plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
         image::write(&self.plans, &annotations, sink, order.jobs, order.supply.interrupt).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");
@@ -181,17 +228,13 @@ impl Planned {
         })
     }
 
-    /// What is the same on all platforms.
-    fn variables(&self) -> Variables {
+    fn tags(&self) -> Vec<String> {
         let image = &self.recipe.image;
         let version = image.version.as_ref().map(|version| version.value.as_str());
+        // A tag is the same on all platforms.
         let platform = image.platforms.first().map(|platform| platform.value.clone());
-        Variables::new(&image.name, version, &platform.unwrap_or_else(Platform::linux_amd64))
-    }
-
-    fn tags(&self) -> Vec<String> {
-        let variables = self.variables();
-        self.recipe.image.tags.iter().map(|tag| tag.expand(&variables)).collect()
+        let variables = Variables::new(&image.name, version, &platform.unwrap_or_else(Platform::linux_amd64));
+        plan::tags(&self.recipe, &variables, self.stamp.as_ref())
     }
 }
 
@@ -201,15 +244,41 @@ impl Planned {
 /// See [`Failure`].
 pub fn measure(order: &Order) -> Result<Image, Failure> {
     let nowhere = order.supply.folder.join(OUTPUT);
-    let planned = plan(order, (None, &nowhere))?;
+    let planned = self::plan(order, (None, &nowhere))?;
     planned.write(order, &Nowhere, |error| Failure::Unsupported(error.to_string()))
 }
 
-/// What an image is, for `[expected]` of its lock.
+/// What is to be expected of a recipe's image, for `[expected]` of its lock: its digests; of an image that carries its commit,
+/// of which the lock is a part, the layers alone.
+///
+/// # Errors
+/// See [`Failure`]; that the layers carry the commit too.
+pub fn expectation(order: &Order) -> Result<Expected, Failure> {
+    let recipe = parse(order.text, order.syntax).map_err(Failure::Recipe)?;
+    let stamps = recipe.stamps();
+    if let (Some(span), true) = (stamps.first(), recipe.has_stamped_layers()) {
+        let message = "the layers carry the time of the commit, so what they are cannot stand in a file of that commit";
+        let help = "give `mtime` an instant, or leave it out; or do not record this recipe";
+        return Err(Failure::Recipe(vec![Diagnostic::at(*span, message).help(help)]));
+    }
+    let image = measure(&Order { stamping: Stamping::Any, ..*order })?;
+    Ok(record(&image, !stamps.is_empty()))
+}
+
+/// An image as a lock records it; of a `stamped` one, whose digest differs from commit to commit, the layers.
 #[must_use]
-pub fn expectation(image: &Image) -> Expected {
-    let manifests = image.manifests.iter().map(|manifest| (manifest.platform.clone(), manifest.descriptor.digest));
-    Expected { image: Some(image.descriptor.digest), manifests: manifests.collect(), layers: BTreeMap::new() }
+pub fn record(image: &Image, stamped: bool) -> Expected {
+    let manifests = image.manifests.iter();
+    if stamped {
+        let layers = |manifest: &image::Manifest| manifest.layers.iter().map(|layer| layer.descriptor.digest).collect();
+        let layers = manifests.map(|manifest| (manifest.platform.clone(), layers(manifest))).collect();
+        return Expected { layers, ..Expected::default() };
+    }
+    Expected {
+        image: Some(image.descriptor.digest),
+        manifests: manifests.map(|manifest| (manifest.platform.clone(), manifest.descriptor.digest)).collect(),
+        layers: BTreeMap::new(),
+    }
 }
 
 /// Where an image is not what a lock expects: what is expected, and what it is. What the lock does not say is not compared.
@@ -249,8 +318,11 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     let output = absolute(goal.output).map_err(cannot_write)?;
     refuse_input(&recipe, order.supply.folder, destination, target.path())?;
 
-    let planned = plan(order, (named.as_deref(), &output))?;
-    let (name, tags) = tags(destination, name, planned.tags());
+    let planned = self::plan(order, (named.as_deref(), &output))?;
+    let (name, mut tags) = tags(destination, name, planned.tags());
+    if planned.stamp.as_ref().is_some_and(|stamp| stamp.dirty) {
+        tags = tags.into_iter().map(plan::dirty_tag).collect();
+    }
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
         Target::Archive(_, path) => Staging::begin_file(path),

@@ -4,7 +4,7 @@
 //! The network is refused by construction: what bakes here is given no [`Online`](crate::supply::Online), without which there
 //! is no way to make a connection.
 
-use crate::build::{Failure, Order, difference, measure};
+use crate::build::{Failure, Order, Stamping, difference, measure, record};
 use crate::lock::{Expected, Lock, Pinned};
 use crate::oci::Digest;
 use crate::pantry::Pantry;
@@ -114,11 +114,13 @@ impl Drill<'_> {
             supply: self.supply(self.pantries, store, subject.folder),
             source_date_epoch: self.source_date_epoch,
             jobs: self.jobs,
+            stamping: Stamping::Any,
         };
         row.outcome = match measure(&order) {
             Ok(image) => match expected {
                 None => {
-                    row.rebuilt = Some(image.descriptor.digest.to_string());
+                    let stamped = recipe.is_ok_and(|recipe| !recipe.stamps().is_empty());
+                    row.rebuilt = Some(shown(&record(&image, stamped)));
                     Outcome::Unrecorded
                 }
                 Some(expected) => match difference(expected, &image) {

@@ -17,6 +17,7 @@ pub mod image;
 pub mod layer;
 pub mod layout;
 pub mod lock;
+pub mod mask;
 pub mod net;
 pub mod oci;
 pub mod pantry;

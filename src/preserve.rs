@@ -1,12 +1,12 @@
 //! A recipe and everything that it needs goes into a pantry, and comes out of it again.
 
-use crate::build::{self, Failure, Order, Planned, plan};
+use crate::build::{self, Failure, Order, Planned, Stamping, plan};
 use crate::lock::{Lock, PinnedInput};
 use crate::oci::{Digest, Platform};
 use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, pack, unpack};
-use crate::recipe::{Diagnostic, Syntax};
+use crate::recipe::{Diagnostic, Stamp, Syntax};
 use crate::source::archive::{self, Limits};
-use crate::source::disk::{OUTPUT, Used};
+use crate::source::disk::{KEPT, OUTPUT, Used};
 use crate::source::{Ready, image};
 use crate::store::Found;
 use crate::supply::{Reach, Supply};
@@ -77,7 +77,8 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
     let recipe = text(Role::Recipe, order.text)?;
     let lock = lock.map(|lock| text(Role::Lock, lock)).transpose()?;
     let name = planned.recipe.image.name.value.clone();
-    let packed = Packed { name, file: file.to_owned(), recipe, lock, files, inputs, stamp: BTreeMap::new() };
+    let stamp = planned.stamp.as_ref().map(Stamp::facts).unwrap_or_default();
+    let packed = Packed { name, file: file.to_owned(), recipe, lock, files, inputs, stamp };
     pantry.recipe(packed)?;
     Ok(())
 }
@@ -255,6 +256,10 @@ pub fn restore(
         }
     };
     write(&packed.file, &recipe)?;
+    if !packed.stamp.is_empty() {
+        let kept = build::keep(&packed.stamp, &recipe, lock.as_deref(), digest);
+        write(KEPT, &String::from_utf8_lossy(&kept))?;
+    }
     let syntax = if packed.file.ends_with(".json") { Syntax::Json } else { Syntax::Toml };
     let parsed = match &lock {
         Some(text) => {
@@ -289,6 +294,7 @@ pub fn complete(pantry: &Pantry, packed: &Packed, scratch: &Path, interrupt: &At
         supply,
         source_date_epoch: None,
         jobs: 1,
+        stamping: Stamping::Any,
     };
     build::plan(&order, (None, &folder.path().join(OUTPUT)))?;
     Ok(())

@@ -6,7 +6,7 @@ use crate::oci::{Digest, ImageName, Platform, Transport};
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Spanned, Template};
 use crate::source::image;
 use crate::store::hash;
-use crate::supply::{Remote, Supply, SupplyError, receive};
+use crate::supply::{Reach, Remote, Supply, SupplyError, place};
 use std::collections::BTreeMap;
 
 /// Which pins may move.
@@ -76,7 +76,20 @@ pub fn resolve(
             }
             Err(SupplyError::Interrupted) => return Err(vec![Diagnostic::new("interrupted")]),
             Err(error) => {
-                mistakes.push(Diagnostic::at(span(input), format!("the input `{name}` cannot be pinned: {error}")));
+                let (span, called) = place(name, input);
+                let mistake = Diagnostic::at(span, format!("the input {called} cannot be pinned: {error}"));
+                let help = match (&error, supply.reach) {
+                    (SupplyError::Failed { help: Some(help), .. }, _) => Some(help.clone()),
+                    (SupplyError::Missing(_), Reach::Disk) => {
+                        Some("leave `--offline` out, and it is looked up".to_owned())
+                    }
+                    (SupplyError::Changed(_), _) => Some(
+                        "the recipe itself says what it has to be: correct it there if the new one is to be trusted"
+                            .to_owned(),
+                    ),
+                    _ => None,
+                };
+                mistakes.push(Diagnostic { help, ..mistake });
             }
         }
     }
@@ -90,14 +103,6 @@ pub fn resolve(
     let same = old.is_some_and(|old| old.inputs == lock.inputs);
     lock.expected = old.filter(|_| same).map_or_else(Expected::default, |old| old.expected.clone());
     Ok(Resolved { lock, changes })
-}
-
-fn span(input: &Spanned<Input>) -> crate::recipe::Span {
-    match &input.value {
-        Input::Image { image } => image.span,
-        Input::Url { url, .. } => url.span,
-        Input::Git { git, .. } => git.span,
-    }
 }
 
 /// What an input is pinned to, for people.
@@ -125,7 +130,10 @@ fn one(recipe: &Recipe<Source>, input: &Input, old: Option<&Locked>, supply: &Su
             }
             let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.value.clone());
             let (rev, subdir) = (text(rev), text(subdir));
-            let (repository, commit) = supply.repository(git, rev.as_deref())?;
+            let (repository, commit) = supply.repository(git, rev.as_deref()).map_err(|error| match error {
+                SupplyError::Missing(_) => unknown("server"),
+                error => error,
+            })?;
             let (tree, tar) = supply.export(&repository, &commit, subdir.as_deref())?;
             Ok(Locked::Git { git: git.value.clone(), rev, subdir, commit: commit.id, tree, tar })
         }
@@ -133,8 +141,8 @@ fn one(recipe: &Recipe<Source>, input: &Input, old: Option<&Locked>, supply: &Su
             Transport::Registry(_) => in_registry(recipe, image, old, supply),
             Transport::DockerArchive(path) => {
                 let found = hash(&supply.folder.join(path), supply.interrupt);
-                let (digest, size) =
-                    found.map_err(|error| SupplyError::Missing(format!("cannot read {}: {error}", path.display())))?;
+                let (digest, size) = found
+                    .map_err(|error| SupplyError::Missing(format!("{} cannot be read: {error}", path.display())))?;
                 Ok(Locked::Archive { image: image.value.to_string(), file: Pin { digest, size } })
             }
             Transport::Layout(_) | Transport::OciArchive(_) => on_disk(recipe, image, supply),
@@ -185,19 +193,26 @@ fn fetched(urls: &[String], own: Option<Digest>, supply: &Supply) -> Result<Pin,
     if let Some(digest) = own
         && let Some(path) = supply.at_hand(digest)?
     {
-        let size = std::fs::metadata(&path).map_err(|error| SupplyError::Failed(error.to_string()))?.len();
+        let size = std::fs::metadata(&path).map_err(|error| failed(error.to_string()))?.len();
         return Ok(Pin { digest, size });
     }
-    let (Some(online), Some(store)) = (supply.online(), supply.store) else { return Err(offline()) };
+    let (Some(online), Some(store)) = (supply.online(), supply.store) else {
+        return Err(unknown("server"));
+    };
     let mut part = store.part(own, supply.interrupt)?;
-    receive(&online.http, urls, own.map(|digest| (digest, None)), &mut part, supply.interrupt, supply.notice)?;
+    supply.receive((online, store), urls, own.map(|digest| (digest, None)), &mut part)?;
     let size = part.len();
     let (digest, _) = store.keep(part, own)?;
     Ok(Pin { digest, size })
 }
 
-fn offline() -> SupplyError {
-    SupplyError::Missing("the network is not asked".to_owned())
+/// Without the network nobody can say what a moving reference is now.
+fn unknown(who: &str) -> SupplyError {
+    SupplyError::Missing(format!("only its {who} knows what that is now"))
+}
+
+fn failed(why: impl Into<String>) -> SupplyError {
+    SupplyError::Failed { why: why.into(), help: None }
 }
 
 fn in_registry(
@@ -232,10 +247,10 @@ fn on_disk(recipe: &Recipe<Source>, name: &ImageName, supply: &Supply) -> Result
         let found = image::open(name, supply.folder, platform, supply.scratch, supply.interrupt);
         let found = found.map_err(|error| SupplyError::Missing(error.to_string()))?;
         let pin = found.manifest.map(|manifest| Pin { digest: manifest.digest, size: manifest.size });
-        let pin = pin.ok_or_else(|| SupplyError::Failed("it has no manifest".to_owned()))?;
+        let pin = pin.ok_or_else(|| failed("it has no manifest"))?;
         pins.insert(platform.clone(), pin);
         top = found.top.map(|top| Pin { digest: top.digest, size: top.size });
     }
-    let top = top.ok_or_else(|| SupplyError::Failed("it has no manifest".to_owned()))?;
+    let top = top.ok_or_else(|| failed("it has no manifest"))?;
     Ok(Locked::Image { image: name.to_string(), top, platforms: pins })
 }

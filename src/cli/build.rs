@@ -4,7 +4,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
-use rebake::build::{Built, Failure, Goal, Order, build};
+use rebake::build::{Built, Failure, Goal, Order, Stamping, build};
 use rebake::oci::ImageName;
 use rebake::recipe::parse;
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Fail if an input is not in the lock, or if the image is not the one that the lock expects
     #[arg(long)]
     locked: bool,
+    /// Bake a stamped recipe although its folder differs from the commit; version and tags then end in -dirty
+    #[arg(long)]
+    allow_dirty: bool,
     #[command(flatten)]
     sources: Sources,
 }
@@ -56,6 +59,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
             supply: world.supply(recipe.folder()),
             source_date_epoch: world.source_date_epoch,
             jobs: options.jobs(env),
+            stamping: Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty },
         };
         let output = Path::new("rebake-out");
         let goal = Goal { destination: destination.as_ref(), output, locked: arguments.locked };

@@ -4,8 +4,9 @@ use super::env::Env;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::{print, world};
-use rebake::lock::Lock;
+use rebake::lock::{Lock, PinnedInput};
 use rebake::oci::Digest;
+use rebake::recipe::parse;
 use rebake::store::Entry;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -39,7 +40,15 @@ pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
             let mut wanted = BTreeSet::new();
             for path in recipes {
                 match Recipe::read(&path, report) {
-                    Ok(recipe) => wanted.extend(recipe.lock.iter().flat_map(Lock::digests)),
+                    Ok(recipe) => {
+                        wanted.extend(recipe.lock.iter().flat_map(Lock::digests));
+                        // What a recipe pins itself stands in no lock.
+                        let parsed = parse(&recipe.text, recipe.syntax);
+                        match parsed.and_then(|parsed| parsed.pin(recipe.lock.as_ref())) {
+                            Ok(recipe) => wanted.extend(recipe.phase.inputs.values().flat_map(PinnedInput::digests)),
+                            Err(mistakes) => return recipe.mistakes(report, &mistakes),
+                        }
+                    }
                     Err(status) => return status,
                 }
             }
@@ -60,7 +69,8 @@ pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
     }
     let what = if matches!(command, Command::List) { "in" } else { "removed from" };
     let mut text: String = entries.iter().map(|Entry { digest, size }| format!("{digest} {size}\n")).collect();
-    text += &format!("{} files with {bytes} bytes {what} {}\n", entries.len(), store.folder().display());
+    let (files, some) = (if entries.len() == 1 { "file" } else { "files" }, if bytes == 1 { "byte" } else { "bytes" });
+    text += &format!("{} {files} with {bytes} {some} {what} {}\n", entries.len(), store.folder().display());
     print(report, text.as_bytes())
 }
 

@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
-use rebake::build::{Order, expectation, measure};
+use rebake::build::{Order, Stamping, expectation};
 use rebake::lock::Lock;
 use rebake::recipe::parse;
 use rebake::resolve::{Change, Resolved, Update, resolve, shown};
@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -72,7 +73,12 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     } else {
         print(report, done.iter().map(Done::text).collect::<String>().as_bytes());
     }
-    ExitCode::from(u8::from(arguments.check && done.iter().any(|done| done.changed)))
+    let stale: Vec<&str> = done.iter().filter(|done| done.changed).map(|done| done.path.as_str()).collect();
+    if arguments.check && !stale.is_empty() {
+        report.notice(&format!("{} would change; `rebake lock --update` moves the pins", stale.join(", ")));
+        return ExitCode::from(1);
+    }
+    ExitCode::SUCCESS
 }
 
 /// Reads all recipes; every input that is to be updated is one of theirs.
@@ -112,33 +118,37 @@ struct Command<'a> {
 struct Done {
     recipe: String,
     path: String,
+    /// Nothing is written: what is said is what would be.
+    checked: bool,
     changed: bool,
+    /// What the old lock expected of the image is no longer in it.
+    forgot: bool,
     resolved: Resolved,
 }
 
 impl Command<'_> {
     fn one(&self, recipe: &Recipe) -> Result<Done, ExitCode> {
         let supply = self.world.supply(recipe.folder());
-        let mistakes = |mistakes: Vec<_>| recipe.mistakes(self.report, &mistakes);
-        let parsed = parse(&recipe.text, recipe.syntax).map_err(mistakes)?;
-        let mut resolved = resolve(&parsed, recipe.lock.as_ref(), self.update, &supply)
-            .map_err(|why| recipe.mistakes(self.report, &why))?;
         let path = recipe.lock_path();
+        let mistakes = |mistakes: Vec<_>| match self.world.interrupt.load(Ordering::Relaxed) {
+            true => self.report.failure(&format!("interrupted; {} is as it was", path.display())),
+            false => recipe.mistakes(self.report, &mistakes),
+        };
+        let parsed = parse(&recipe.text, recipe.syntax).map_err(mistakes)?;
+        let mut resolved = resolve(&parsed, recipe.lock.as_ref(), self.update, &supply).map_err(mistakes)?;
         let done = |resolved: Resolved| {
             let old = recipe.lock.clone().unwrap_or_default();
             let changed = resolved.lock != old;
+            let forgot = !old.expected.is_empty() && resolved.lock.expected.is_empty();
             let (recipe, path) = (recipe.path.display().to_string(), path.display().to_string());
-            Done { recipe, path, changed, resolved }
+            Done { recipe, path, checked: self.arguments.check, changed, forgot, resolved }
         };
         if self.arguments.check {
             return Ok(done(resolved));
         }
         // A pin whose input cannot be had any more is worth nothing.
-        let pinned = parsed.pin(Some(&resolved.lock)).map_err(|why| recipe.mistakes(self.report, &why))?;
-        supply.ready(&pinned).map_err(|shortages| {
-            let mistakes: Vec<_> = shortages.into_iter().map(|shortage| shortage.mistake).collect();
-            recipe.mistakes(self.report, &mistakes)
-        })?;
+        let pinned = parsed.pin(Some(&resolved.lock)).map_err(mistakes)?;
+        supply.ready(&pinned).map_err(|why| mistakes(why.into_iter().map(|shortage| shortage.mistake).collect()))?;
         if self.arguments.record {
             let order = Order {
                 text: &recipe.text,
@@ -147,9 +157,9 @@ impl Command<'_> {
                 supply,
                 source_date_epoch: self.world.source_date_epoch,
                 jobs: self.jobs,
+                stamping: Stamping::Any,
             };
-            let image = measure(&order).map_err(|failure| failed(failure, recipe, self.report))?;
-            resolved.lock.expected = expectation(&image);
+            resolved.lock.expected = expectation(&order).map_err(|failure| failed(failure, recipe, self.report))?;
         }
         let done = done(resolved);
         // A recipe with no inputs needs no lock.
@@ -164,7 +174,9 @@ impl Command<'_> {
 /// Replaces a file in one step.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".rebake.lock-").tempfile_in(folder)?;
+    // The error would name the hidden file, which nobody will find.
+    let file = tempfile::Builder::new().prefix(".rebake.lock-").tempfile_in(folder);
+    let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
@@ -184,10 +196,14 @@ impl Done {
             let now = lock.inputs.get(name).map(shown).unwrap_or_default();
             text += &match change {
                 Change::Kept => format!("  {name} is {now}\n"),
+                Change::Pinned if self.checked => format!("  {name} is not pinned as the recipe has it: {now}\n"),
                 Change::Pinned => format!("  {name} is {now} (new)\n"),
                 Change::Moved(from, to) => format!("  {name} moved from {from} to {to}\n"),
                 Change::Dropped => format!("  {name} is no input any more\n"),
             };
+        }
+        if self.forgot {
+            text += "  the image was recorded with other inputs; `rebake lock --record` records it anew\n";
         }
         if let Some(image) = lock.expected.image {
             text += &format!("  the image is expected to be {image}\n");

@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
 use super::{env::Env, print};
-use rebake::build::{Failure, Order};
+use rebake::build::{Failure, Order, Stamping};
 use rebake::lock::{Lock, Locked};
 use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
@@ -85,6 +85,7 @@ fn run_fill(
             supply: world.supply(recipe.folder()),
             source_date_epoch: world.source_date_epoch,
             jobs: 1,
+            stamping: Stamping::Ask { file: &recipe.path, allow_dirty: false },
         };
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());

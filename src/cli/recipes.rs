@@ -56,7 +56,8 @@ impl Recipe {
     /// Reads a recipe and its lock.
     pub fn load(path: &Path) -> Result<Self, Unreadable> {
         let text = text(path, "the recipe")?;
-        let text = text.ok_or_else(|| Unreadable::File(format!("there is no {}", path.display())))?;
+        let text =
+            text.ok_or_else(|| Unreadable::File(format!("cannot read {}: there is no such file", path.display())))?;
         let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
         let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
         let lock_path = recipe.lock_path();

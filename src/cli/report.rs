@@ -3,6 +3,7 @@
 use super::{Color, Options, env::Env};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rebake::mask::masked;
 use rebake::recipe::Diagnostic;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -62,7 +63,7 @@ impl Report {
         let group = Group::with_title(Level::ERROR.primary_title(printable(message)));
         self.stderr(&self.renderer.render(&[group]));
         if self.json {
-            self.document(&json!({ "error": { "message": message } }));
+            self.document(&json!({ "error": { "message": masked(message) } }));
         }
         ExitCode::from(2)
     }
@@ -90,6 +91,7 @@ impl Report {
     }
 
     fn render(&self, source: &Source, mistake: &Diagnostic) -> String {
+        let source = &Source { text: &masked(source.text), ..*source };
         let mut group = Group::with_title(Level::ERROR.primary_title(printable(&mistake.message)));
         if mistake.labels.is_empty() {
             group = group.element(annotate_snippets::Origin::path(source.path));
@@ -153,15 +155,16 @@ fn as_json(source: &Source, mistake: &Diagnostic) -> Value {
         .iter()
         .map(|label| {
             let (line, column) = line_and_column(source.text, label.span.start);
-            json!({ "line": line, "column": column, "text": label.text })
+            json!({ "line": line, "column": column, "text": masked(&label.text) })
         })
         .collect();
-    json!({ "message": mistake.message, "places": places, "help": mistake.help })
+    json!({ "message": masked(&mistake.message), "places": places, "help": mistake.help })
 }
 
-/// Control characters of a hostile file name never reach the terminal.
+/// Control characters of a hostile file name never reach the terminal, nor does a password in an address.
 fn printable(text: &str) -> String {
-    text.chars()
+    masked(text)
+        .chars()
         .map(|c| match c {
             '\n' => "\n".to_owned(),
             c if c.is_control() => c.escape_default().to_string(),

@@ -165,7 +165,9 @@ fn refs(remote: &Remote, name: &str, online: &Online, interrupt: &AtomicBool) ->
         name if name == "HEAD" || name.starts_with("refs/") => vec![name.to_owned()],
         name => vec![format!("refs/tags/{name}"), format!("refs/heads/{name}")],
     };
-    let call = Call::online(online).args(["ls-remote", "--quiet"]).args([remote.address(), "HEAD"]);
+    // In no repository: the settings of the one that the user happens to stand in are not meant.
+    let call = Call::online(online).args(["--git-dir=/dev/null", "ls-remote", "--quiet"]);
+    let call = call.args([remote.address(), "HEAD"]);
     let call = call.args(candidates.iter().flat_map(|name| [name.clone(), format!("{name}^{{}}")]));
     let output = call.output(interrupt)?;
     if !output.success {

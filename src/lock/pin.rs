@@ -1,6 +1,7 @@
 //! Recipe and lock → pinned recipe; or what of the two does not fit.
 
 use super::{Files, Lock, Locked, Pin};
+use crate::mask::masked;
 use crate::oci::{Digest, ImageName, Platform, Transport};
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Span, Spanned, Variables};
 use std::collections::BTreeMap;
@@ -48,6 +49,21 @@ pub enum PinnedInput {
         /// The tree as a tar.
         tar: Pin,
     },
+}
+
+impl PinnedInput {
+    /// Everything that it is pinned to.
+    #[must_use]
+    pub fn digests(&self) -> Vec<Digest> {
+        match self {
+            Self::Image { top, platforms, .. } => {
+                std::iter::once(*top).chain(platforms.values().map(|pin| pin.digest)).collect()
+            }
+            Self::Archive { file: pin, .. } | Self::Tree { tar: pin, .. } => vec![pin.digest],
+            Self::Files(files) => files.values().map(|file| file.digest).collect(),
+            Self::OnDisk(_) => Vec::new(),
+        }
+    }
 }
 
 /// A file that is fetched.
@@ -211,7 +227,8 @@ fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &L
     let mut changes = Vec::new();
     let mut key = |key: &str, span: Span, here: Option<&str>, there: Option<&str>| {
         if here != there {
-            let shown = |value: Option<&str>| value.map_or("not there".to_owned(), |value| format!("\"{value}\""));
+            let shown =
+                |value: Option<&str>| value.map_or("not there".to_owned(), |value| format!("\"{}\"", masked(value)));
             let (here, there) = (shown(here), shown(there));
             changes.push(
                 Diagnostic::at(span, format!("the lock was made for another `{key}` of the input `{name}`"))

@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The config of an image (image-spec, "config.md"), whole but for the diff_ids and the history of its own layers. Every
-/// field of the base that is not the recipe's stays.
+/// field of the base that is not the recipe's stays. `labels` are the recipe's, filled in.
 #[must_use]
 pub fn config<P>(
     recipe: &Recipe<P>,
     base: Option<Value>,
     variables: &Variables,
+    labels: BTreeMap<String, String>,
     platform: &Platform,
     created: i64,
 ) -> Value {
@@ -29,12 +30,12 @@ pub fn config<P>(
         Some(Value::Object(map)) => map,
         _ => Map::new(),
     };
-    merge(&mut config, &recipe.config, variables);
+    merge(&mut config, &recipe.config, variables, labels);
     image.insert("config".to_owned(), Value::Object(config));
     Value::Object(image)
 }
 
-fn merge(config: &mut Map<String, Value>, own: &Config, variables: &Variables) {
+fn merge(config: &mut Map<String, Value>, own: &Config, variables: &Variables, labels: BTreeMap<String, String>) {
     let expand =
         |list: &[Spanned<Template>]| -> Vec<String> { list.iter().map(|text| text.expand(variables)).collect() };
     if let Some(entrypoint) = &own.entrypoint {
@@ -57,9 +58,8 @@ fn merge(config: &mut Map<String, Value>, own: &Config, variables: &Variables) {
     set(config, "ExposedPorts", own.ports.iter().map(|port| format!("{}/{}", port.number, port.protocol)));
     set(config, "Volumes", own.volumes.iter().map(|path| path.expand(variables)));
     env(config, own.env.iter().map(|(name, value)| (name.as_str(), value.expand(variables))).collect());
-    if !own.labels.is_empty() {
-        let labels = own.labels.iter().map(|(name, value)| (name.clone(), json!(value.expand(variables))));
-        extend(config, "Labels", labels);
+    if !labels.is_empty() {
+        extend(config, "Labels", labels.into_iter().map(|(name, value)| (name, json!(value))));
     }
     if let Some(healthcheck) = &own.healthcheck {
         config.insert("Healthcheck".to_owned(), health(healthcheck, &expand(&healthcheck.test)));

@@ -9,12 +9,15 @@ mod inputs;
 mod lower;
 mod owners;
 mod settle;
+mod stamp;
 mod users;
+
+pub use stamp::{dirty_tag, tags};
 
 use crate::layer::write::MTIME;
 use crate::lock::Pinned;
 use crate::oci::{Compression, Digest, Platform};
-use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Spanned, Template, Variables};
+use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Stamp, Variables};
 use crate::source::{Content, Inputs, Ready, disk::Root, image};
 use crate::tree::{Origin, Tree};
 use lower::Lower;
@@ -37,6 +40,8 @@ pub struct Context<'a> {
     pub scratch: &'a Path,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
+    /// What is known of the recipe's commit, if the recipe asks for it.
+    pub stamp: Option<&'a Stamp>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
 }
@@ -143,9 +148,9 @@ impl Plan {
             return Err(mistakes);
         }
 
-        let expand = |(name, text): (&String, &Spanned<Template>)| (name.clone(), text.expand(&variables));
-        let annotations = recipe.annotations.iter().map(expand).collect();
-        let config = config::config(recipe, base_config, &variables, platform, created);
+        let annotations = stamp::annotations(recipe, &variables, context.stamp);
+        let labels = stamp::labels(recipe, &variables, context.stamp);
+        let config = config::config(recipe, base_config, &variables, labels, platform, created);
         Ok(Self { platform: platform.clone(), base, layers, config, annotations, created })
     }
 }
@@ -155,9 +160,8 @@ fn created(recipe: &Recipe<Pinned>, context: Context) -> Result<i64, Vec<Diagnos
     match recipe.image.created.as_ref().map(|created| (created.value, created.span)) {
         Some((Created::Instant(instant), _)) => Ok(instant),
         Some((Created::Git, span)) => {
-            Err(vec![Diagnostic::at(span, "this version of rebake cannot take the time from git yet").help(
-                "leave `created` out and set SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), or write the instant here",
-            )])
+            let unknown = || vec![Diagnostic::at(span, "the commit is not known")];
+            context.stamp.map(|stamp| stamp.time).ok_or_else(unknown)
         }
         None => Ok(context.source_date_epoch.unwrap_or(0)),
     }

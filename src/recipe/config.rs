@@ -163,7 +163,7 @@ pub(super) fn labels(
     no_platform: Option<&'static str>,
 ) -> impl FnOnce(Node, &mut Context<'_>) -> Option<BTreeMap<String, Spanned<Template>>> {
     read::map(move |key, node, cx| {
-        let value = read::string(node, cx).and_then(|text| cx.template(&text, no_platform));
+        let value = read::string(node, cx).and_then(|text| cx.stamped_template(&text, no_platform));
         if key.is_empty() || key.contains('\0') {
             let message = format!("the name of the {what} is empty or contains a NUL byte");
             return cx.reject(Diagnostic::at(key.span, message));

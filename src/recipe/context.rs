@@ -60,14 +60,23 @@ impl<'t> Context<'t> {
         result.map_err(|mistake| self.mistakes.push(mistake.place(span))).ok()
     }
 
-    /// Text with placeholders; `no_platform` says why it may not depend on the platform.
-    pub(super) fn template(
+    /// Text with placeholders that is the same for every commit.
+    pub(super) fn template(&mut self, text: &Spanned<String>) -> Option<Spanned<Template>> {
+        self.scoped(text, Scope::default())
+    }
+
+    /// Text with placeholders, also those of the commit; `no_platform` says why it may not depend on the platform.
+    pub(super) fn stamped_template(
         &mut self,
         text: &Spanned<String>,
         no_platform: Option<&'static str>,
     ) -> Option<Spanned<Template>> {
+        self.scoped(text, Scope { no_platform, of_commit: true, ..Scope::default() })
+    }
+
+    fn scoped(&mut self, text: &Spanned<String>, scope: Scope<'_>) -> Option<Spanned<Template>> {
         let version = self.version.as_deref();
-        let scope = Scope { version, version_is_wrong: self.version_is_wrong, no_platform };
+        let scope = Scope { version, version_is_wrong: self.version_is_wrong, ..scope };
         let errors = match Template::parse(text, &scope) {
             Ok(template) => return Some(Spanned::new(template, text.span)),
             Err(errors) => errors,

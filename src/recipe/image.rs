@@ -4,7 +4,7 @@ use super::context::Context;
 use super::suggest::did_you_mean;
 use super::table::Table;
 use super::value::{Kind, Node};
-use super::{Created, Defaults, Diagnostic, Image, Mtime, Spanned, Template, Variables};
+use super::{Created, Defaults, Diagnostic, Image, Mtime, Span, Spanned, Stamp, Template, Variables};
 use super::{instant, owner, read};
 use crate::oci::Compression;
 use crate::oci::{ImageName, Platform};
@@ -24,15 +24,17 @@ pub(super) fn image(node: Node, cx: &mut Context<'_>) -> Option<Image> {
     let base = table.optional("base", cx, read::filled);
     let created = table.optional("created", cx, created);
     let defaults = defaults(&mut table, cx);
-    table.optional("origin", cx, origin);
+    let origin = table.optional("origin", cx, origin).flatten();
     table.finish(cx);
     let known_name = name.as_ref().map_or("name", |name| name.value.as_str());
     let variables = Variables::new(known_name, cx.version.as_deref(), &Platform::linux_amd64());
+    // A commit's values become part of a tag only after they were made fit for one.
+    let variables = variables.with_stamp(&Stamp::sample());
     // A version that is wrong was said already, and every tag made of it would be wrong again.
     if !cx.version_is_wrong {
         check_tags(&tags, &variables, cx);
     }
-    Some(Image { name: name?, version, tags, platforms, base, created, defaults })
+    Some(Image { name: name?, version, tags, platforms, base, created, origin, defaults })
 }
 
 /// The name of a repository, as the distribution specification has it.
@@ -72,7 +74,7 @@ fn version(text: &str) -> Result<String, Diagnostic> {
 
 fn tag(node: Node, cx: &mut Context<'_>) -> Option<Spanned<Template>> {
     let text = read::filled(node, cx)?;
-    cx.template(&text, Some(TAGS))
+    cx.stamped_template(&text, Some(TAGS))
 }
 
 fn check_tags(tags: &[Spanned<Template>], variables: &Variables, cx: &mut Context<'_>) {
@@ -146,10 +148,8 @@ fn compression(text: &str) -> Result<Compression, Diagnostic> {
     }
 }
 
-fn origin(node: Node, cx: &mut Context<'_>) -> Option<()> {
+/// Where `true` stands.
+fn origin(node: Node, cx: &mut Context<'_>) -> Option<Option<Span>> {
     let span = node.span;
-    if read::boolean(node, cx)? {
-        return cx.reject(Diagnostic::at(span, "`origin` needs a later version of rebake"));
-    }
-    Some(())
+    Some(read::boolean(node, cx)?.then_some(span))
 }

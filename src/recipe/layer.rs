@@ -96,7 +96,7 @@ fn write(table: &mut Table, cx: &mut Context<'_>) -> Option<Statement> {
 /// The content of a file: any bytes that are UTF-8, NUL among them.
 fn text(node: Node, literal: bool, cx: &mut Context<'_>) -> Option<Template> {
     let text = read::any_string(node, cx)?;
-    if literal { Some(Template::literal(&text)) } else { cx.template(&text, None).map(|template| template.value) }
+    if literal { Some(Template::literal(&text)) } else { cx.template(&text).map(|template| template.value) }
 }
 
 fn mkdir(table: &mut Table, cx: &mut Context<'_>) -> Option<Statement> {

@@ -23,6 +23,7 @@ mod path;
 mod read;
 mod schema;
 mod span;
+mod stamp;
 mod suggest;
 mod table;
 mod template;
@@ -35,6 +36,7 @@ pub use capabilities::{Capabilities, CapabilityError};
 pub use model::*;
 pub use schema::schema;
 pub use span::{Diagnostic, Label, Span, Spanned};
+pub use stamp::{Provenance, Stamp, dirty};
 pub use template::{PLACEHOLDERS, PlaceholderError, Scope, Template, TemplateError, Variables};
 pub use version::VersionError;
 

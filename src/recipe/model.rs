@@ -54,6 +54,8 @@ pub struct Image {
     pub base: Option<Spanned<String>>,
     /// `created`; none: `SOURCE_DATE_EPOCH`, else 1970.
     pub created: Option<Spanned<Created>>,
+    /// Where `origin = true` stands: the image is to say what it was made from. None: it is not.
+    pub origin: Option<Span>,
     /// Defaults for every layer.
     pub defaults: Defaults,
 }

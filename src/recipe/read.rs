@@ -42,13 +42,13 @@ pub(super) fn parsed<T>(
 /// A string with placeholders.
 pub(super) fn template(node: Node, cx: &mut Context<'_>) -> Option<Spanned<Template>> {
     let text = string(node, cx)?;
-    cx.template(&text, None)
+    cx.template(&text)
 }
 
 /// A string with placeholders that says something.
 pub(super) fn filled_template(node: Node, cx: &mut Context<'_>) -> Option<Spanned<Template>> {
     let text = filled(node, cx)?;
-    cx.template(&text, None)
+    cx.template(&text)
 }
 
 /// `true` or `false`.

@@ -3,16 +3,18 @@
 //! A placeholder is `{` + a lower-case letter + lower-case letters, digits, `.`, `_` or `-` + `}`; every other brace is
 //! text (`{a,b}`, `{ listen 80; }`, `{"a":1}`). `{{arch}}` is the text `{arch}`, and `${name}` is left to shells.
 
+use super::stamp::{Stamp, dirty};
 use super::suggest::nearest;
 use super::version::{Version, VersionError};
 use crate::oci::Platform;
 use std::{fmt, ops::Range};
 
-/// Every placeholder that this version can fill in.
+/// Every placeholder that can stand in any text; those of the commit stand in labels, tags and annotations only.
 pub const PLACEHOLDERS: [&str; 8] =
     ["arch", "os", "variant", "platform", "version", "version.major", "version.minor", "name"];
 const OF_PLATFORM: [&str; 4] = ["arch", "os", "variant", "platform"];
-const RESERVED: [&str; 3] = ["git.commit", "git.describe", "git.branch"];
+/// Those that stand for the commit.
+const OF_GIT: [&str; 3] = ["git.commit", "git.describe", "git.branch"];
 
 /// Text whose placeholders are all known ones.
 ///
@@ -44,6 +46,8 @@ pub struct Scope<'a> {
     pub version_is_wrong: bool,
     /// Why the text may not depend on the platform; none: it may.
     pub no_platform: Option<&'static str>,
+    /// Whether the text may depend on the commit.
+    pub of_commit: bool,
 }
 
 /// Why a placeholder cannot be filled in, and where it stands in the text.
@@ -67,9 +71,9 @@ pub enum PlaceholderError {
         /// The one that was probably meant.
         near: Option<&'static str>,
     },
-    /// One of a later version.
-    #[error("placeholder {{{0}}} needs stamping from git, which this version of rebake cannot do yet")]
-    Reserved(String),
+    /// The text is the same for every commit.
+    #[error("placeholder {{{0}}} stands for the commit, which may reach labels, tags and annotations only")]
+    Commit(&'static str),
     /// `image.version` is not set.
     #[error("placeholder {{{0}}} needs a version, and `version` is not set in [image]")]
     NoVersion(&'static str),
@@ -94,7 +98,10 @@ impl PlaceholderError {
                 PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(" ")
             )),
             Self::NoVersion(_) => Some("add `version = \"...\"` to [image]".to_owned()),
-            Self::Reserved(_) | Self::Version(..) | Self::Platform(..) => None,
+            Self::Commit(_) => {
+                Some("what the image does and holds must not change with every commit of the same content".to_owned())
+            }
+            Self::Version(..) | Self::Platform(..) => None,
         }
     }
 }
@@ -163,6 +170,18 @@ impl Template {
         self.parts.iter().any(|part| matches!(part, Part::Placeholder(name) if OF_PLATFORM.contains(name)))
     }
 
+    /// Whether a placeholder stands in it.
+    #[must_use]
+    pub fn has(&self, placeholder: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Placeholder(name) if *name == placeholder))
+    }
+
+    /// Whether it stands for something of the commit.
+    #[must_use]
+    pub fn is_of_commit(&self) -> bool {
+        OF_GIT.iter().any(|name| self.has(name))
+    }
+
     fn push_text(&mut self, text: &str) {
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
@@ -189,13 +208,13 @@ fn braced(text: &str) -> Option<&str> {
 
 impl Scope<'_> {
     fn find(&self, name: &str) -> Result<&'static str, PlaceholderError> {
-        let Some(&known) = PLACEHOLDERS.iter().find(|&&known| known == name) else {
-            return Err(if RESERVED.contains(&name) {
-                PlaceholderError::Reserved(name.to_owned())
-            } else {
-                PlaceholderError::Unknown { name: name.to_owned(), near: nearest(name, PLACEHOLDERS) }
-            });
+        let all = || PLACEHOLDERS.into_iter().chain(OF_GIT);
+        let Some(known) = all().find(|&known| known == name) else {
+            return Err(PlaceholderError::Unknown { name: name.to_owned(), near: nearest(name, all()) });
         };
+        if OF_GIT.contains(&known) && !self.of_commit {
+            return Err(PlaceholderError::Commit(known));
+        }
         if let Some(reason) = self.no_platform
             && OF_PLATFORM.contains(&known)
         {
@@ -238,6 +257,27 @@ impl Variables {
         Self { values }
     }
 
+    /// The same, and what stands for the commit. What is not known of it (a detached HEAD has no branch) is empty.
+    #[must_use]
+    pub fn with_stamp(mut self, stamp: &Stamp) -> Self {
+        for (name, value) in
+            OF_GIT.into_iter().zip([Some(&stamp.commit), stamp.describe.as_ref(), stamp.branch.as_ref()])
+        {
+            self.values.push((name, value.cloned().unwrap_or_default()));
+        }
+        self
+    }
+
+    /// The same, with `-dirty` behind everything that would let a local build pass for a release.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        let marks = ["version", "version.major", "version.minor", "git.commit", "git.describe"];
+        for (_, value) in self.values.iter_mut().filter(|(name, value)| marks.contains(name) && !value.is_empty()) {
+            *value = dirty(std::mem::take(value));
+        }
+        self
+    }
+
     fn get(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
     }
@@ -247,7 +287,8 @@ impl Variables {
 mod tests {
     use super::*;
 
-    const SCOPE: Scope<'_> = Scope { version: Some("v1.4.2"), version_is_wrong: false, no_platform: None };
+    const SCOPE: Scope<'_> =
+        Scope { version: Some("v1.4.2"), version_is_wrong: false, no_platform: None, of_commit: false };
 
     fn expand(text: &str) -> String {
         let variables = Variables::new("acme/app", Some("v1.4.2"), &"linux/arm/v7".parse().unwrap());
@@ -292,7 +333,7 @@ mod tests {
                 ("{archh}", "unknown placeholder {archh}".to_owned()),
                 (
                     "{git.commit}",
-                    "placeholder {git.commit} needs stamping from git, which this version of rebake cannot do yet"
+                    "placeholder {git.commit} stands for the commit, which may reach labels, tags and annotations only"
                         .to_owned()
                 ),
                 ("{banana}", "unknown placeholder {banana}".to_owned()),

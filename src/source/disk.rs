@@ -34,6 +34,9 @@ pub struct Root {
 /// Where images go that are given no destination, when `rebake build` runs beside the recipe.
 pub const OUTPUT: &str = "rebake-out";
 
+/// What git knew of a recipe that came out of a pantry stands in this file beside it.
+pub const KEPT: &str = "rebake.stamp";
+
 /// Why a path beside the recipe cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
@@ -129,7 +132,7 @@ impl Root {
             Some(there_real.join(path.strip_prefix(there).ok()?))
         };
         let destination = destination.and_then(real);
-        let written = [real(output), Some(folder.join(OUTPUT))];
+        let written = [real(output), Some(folder.join(OUTPUT)), Some(folder.join(KEPT))];
         let written = written.into_iter().flatten().chain(destination.clone()).collect();
         Ok(Self {
             folder: Arc::new(folder),

@@ -23,6 +23,9 @@ use std::time::Duration;
 /// No manifest or index is longer, in bytes.
 const DOCUMENT: u64 = 4 << 20;
 
+/// How the names of parts begin whose digest nobody knows yet.
+const NEW: &str = "new-";
+
 /// A folder of files named by their digests.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -148,9 +151,10 @@ impl Store {
         let folder = self.folder.join("partial");
         fs::create_dir_all(&folder).map_err(|error| self.failed(error))?;
         let Some(digest) = digest else {
-            let file = tempfile::Builder::new().prefix("new-").tempfile_in(&folder);
+            let file = tempfile::Builder::new().prefix(NEW).tempfile_in(&folder);
             let (file, path) = file.and_then(|file| Ok(file.keep()?)).map_err(|error| self.failed(error))?;
             file.lock().map_err(|error| self.failed(error))?;
+            self.sweep(&folder, &file).map_err(|error| self.failed(error))?;
             return Part::new(file, path, true).map_err(|error| self.failed(error));
         };
         let path = folder.join(digest.hex());
@@ -177,6 +181,20 @@ impl Store {
                 _ => {}
             }
         }
+    }
+
+    /// Removes what killed rebakes left half received without a digest: nobody can go on with it. What is younger than an
+    /// hour may be so young that its lock is not taken yet.
+    fn sweep(&self, folder: &Path, newest: &File) -> io::Result<()> {
+        let now = newest.metadata()?.mtime();
+        for (path, _) in files(folder)? {
+            let new = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(NEW.as_bytes()));
+            let old = || fs::metadata(&path).is_ok_and(|metadata| metadata.mtime() < now - 3600);
+            if new && old() && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
     }
 
     /// Puts a received file in its place and tells its digest and path. If it is not the one that was `expected`, it is

@@ -79,6 +79,24 @@ fn two_at_once_receive_one_file_once() {
 }
 
 #[test]
+fn what_a_killed_rebake_left_without_a_digest_is_swept() {
+    let (_folder, store) = store();
+    let busy = store.part(None, &RUN).unwrap();
+    let partial = store.folder.join("partial");
+    let left = ["new-old", "new-young"].map(|name| {
+        let file = File::create(partial.join(name)).unwrap();
+        (partial.join(name), file)
+    });
+    let hours_ago = busy.reader().unwrap().metadata().unwrap().modified().unwrap() - Duration::from_secs(7200);
+    left[0].1.set_modified(hours_ago).unwrap();
+    busy.reader().unwrap().set_modified(hours_ago).unwrap();
+    drop(store.part(None, &RUN).unwrap());
+    assert!(!left[0].0.exists(), "nobody holds it");
+    assert!(left[1].0.exists(), "it may be about to be held");
+    assert_eq!(files(&partial).unwrap().len(), 2, "and one is held");
+}
+
+#[test]
 fn prune_leaves_what_is_wanted_and_what_is_being_received() {
     let (_folder, store) = store();
     let (one, _) = store.add(b"one", &RUN).unwrap();

@@ -3,6 +3,7 @@
 use super::{Reach, Supply, SupplyError};
 use crate::git::{Commit, GitError, Location, Repository, fetch};
 use crate::lock::Pin;
+use crate::mask::masked;
 use std::path::PathBuf;
 
 impl Supply<'_> {
@@ -10,15 +11,24 @@ impl Supply<'_> {
         if let Some(path) = self.at_hand(tar.digest)? {
             return Ok(path);
         }
-        let (repository, found) = self.repository(git, Some(commit))?;
+        let (repository, found) = self.open(git, commit)?.map_err(|error| match error {
+            GitError::UnknownRevision { place, .. } => {
+                let place = masked(&place);
+                SupplyError::Gone(format!(
+                    "{place} does not have the pinned commit {commit} any more, and {}",
+                    self.no_pantry()
+                ))
+            }
+            error => error.into(),
+        })?;
         let (_, exported) = self.export(&repository, &found, subdir)?;
         if exported.digest != tar.digest {
-            return Err(SupplyError::Failed(format!(
-                "the tree of the commit {commit} in {git} is {}, and {} is pinned",
+            return Err(SupplyError::Changed(format!(
+                "the tree of the commit {commit} is {} as a tar, and {} is pinned",
                 exported.digest, tar.digest
             )));
         }
-        self.at_hand(tar.digest)?.ok_or_else(|| SupplyError::Missing("it vanished from the store".to_owned()))
+        self.at_hand(tar.digest)?.ok_or_else(|| self.missing())
     }
 
     /// The repository of a git input with the commit that `rev` names; none: the newest one.
@@ -26,21 +36,19 @@ impl Supply<'_> {
     /// # Errors
     /// If it may not be asked; what git says.
     pub fn repository(&self, git: &str, rev: Option<&str>) -> Result<(Repository, Commit), SupplyError> {
-        let rev = rev.unwrap_or("HEAD");
-        match (self.reach, Location::parse(git, self.folder)?) {
-            (Reach::Folder, _) => Err(SupplyError::Missing(self.looked())),
-            (_, Location::Local(path)) => {
-                let repository = Repository::open(&path)?;
-                let commit = repository.resolve(rev)?;
-                Ok((repository, commit))
-            }
+        Ok(self.open(git, rev.unwrap_or("HEAD"))??)
+    }
+
+    /// The outer error: it may not be asked.
+    fn open(&self, git: &str, rev: &str) -> Result<Result<(Repository, Commit), GitError>, SupplyError> {
+        Ok(match (self.reach, Location::parse(git, self.folder)?) {
+            (Reach::Folder, _) | (Reach::Disk, Location::Remote(_)) => return Err(self.missing()),
+            (_, Location::Local(path)) => Repository::open(&path)
+                .and_then(|repository| repository.resolve(rev).map(|commit| (repository, commit))),
             (Reach::Network(online), Location::Remote(remote)) => {
-                Ok(fetch(&remote, rev, self.scratch, &online.git, self.interrupt)?)
+                fetch(&remote, rev, self.scratch, &online.git, self.interrupt)
             }
-            (Reach::Disk, Location::Remote(_)) => {
-                Err(SupplyError::Missing(format!("{}, and the network is not asked", self.looked())))
-            }
-        }
+        })
     }
 
     /// Puts the tree of a commit into the store, as a tar; tells the tree's id.
@@ -53,7 +61,7 @@ impl Supply<'_> {
         commit: &Commit,
         subdir: Option<&str>,
     ) -> Result<(String, Pin), SupplyError> {
-        let store = self.store.ok_or_else(|| SupplyError::Missing(self.looked()))?;
+        let store = self.store.ok_or_else(|| self.missing())?;
         let mut part = store.part(None, self.interrupt)?;
         let exported = repository.export(&commit.id, subdir, &mut part, self.interrupt)?;
         let size = part.len();
@@ -66,10 +74,7 @@ impl From<GitError> for SupplyError {
     fn from(error: GitError) -> Self {
         match error {
             GitError::Interrupted => Self::Interrupted,
-            error => Self::Failed(match error.help() {
-                Some(help) => format!("{error}; {help}"),
-                None => error.to_string(),
-            }),
+            error => Self::Failed { why: error.to_string(), help: error.help() },
         }
     }
 }

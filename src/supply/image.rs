@@ -1,8 +1,8 @@
 //! Images: documents first, then every blob that they name, several at a time.
 
-use super::{Online, Reach, Supply, SupplyError};
+use super::{Online, Reach, Supply, SupplyError, cannot_write};
 use crate::lock::Pin;
-use crate::net::HttpErrorKind;
+use crate::net::{HttpError, HttpErrorKind};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
 use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
 use crate::source::{Ready, image};
@@ -81,12 +81,12 @@ impl Supply<'_> {
         platform: &Platform,
     ) -> Result<Ready, SupplyError> {
         let found = image::open(name, self.folder, platform, self.scratch, self.interrupt);
-        let found = found.map_err(|error| SupplyError::Missing(error.to_string()))?;
+        let found = found.map_err(|error| SupplyError::Gone(error.to_string()))?;
         let wanted = pin.map_or(top, |pin| pin.digest);
         match found.digest {
             Some(digest) if digest == wanted || pin.is_none() => Ok(Ready::Image(name.clone())),
-            Some(digest) => Err(SupplyError::Failed(format!("it is {digest} now, and {wanted} is pinned"))),
-            None => Err(SupplyError::Failed("it has no manifest".to_owned())),
+            Some(digest) => Err(SupplyError::Changed(format!("it is {digest} now, and {wanted} is pinned"))),
+            None => Err(SupplyError::failed("it has no manifest")),
         }
     }
 
@@ -110,6 +110,9 @@ impl Supply<'_> {
         for (descriptor, path) in self.fetch_all(&bytes, remote)? {
             blobs.insert(descriptor.digest, path);
         }
+        // It may be one for another platform, which a manifest does not say: its config does.
+        image::open_blobs(&called(name), &manifest, &blobs, platform)
+            .map_err(|error| SupplyError::failed(error.to_string()))?;
         Ok(Ready::Blobs { name: called(name), manifest, blobs })
     }
 
@@ -139,7 +142,7 @@ impl Supply<'_> {
             }
         };
         let found = image::manifest_for(&described(top, &bytes), platform, &mut read);
-        found.map_err(|error| trouble.unwrap_or_else(|| SupplyError::Failed(error.to_string())))
+        found.map_err(|error| trouble.unwrap_or_else(|| SupplyError::failed(error.to_string())))
     }
 
     /// What an image's tag, or its digest, stands for: an index or a manifest.
@@ -152,7 +155,7 @@ impl Supply<'_> {
             return Ok(Pin { digest, size: bytes.len() as u64 });
         }
         let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
-            return Err(SupplyError::Missing("the network is not asked".to_owned()));
+            return Err(SupplyError::Missing("only its registry knows what that is now".to_owned()));
         };
         let tag = Reference::Tag(name.tag.as_deref().unwrap_or("latest"));
         let (descriptor, bytes) =
@@ -167,11 +170,11 @@ impl Supply<'_> {
     /// If it is nowhere; what the registry says.
     pub fn document(&self, digest: Digest, remote: &Remote) -> Result<(PathBuf, Vec<u8>), SupplyError> {
         if let Some(path) = self.at_hand(digest)? {
-            let bytes = image::read_document(&path).map_err(|error| SupplyError::Failed(error.to_string()))?;
+            let bytes = image::read_document(&path).map_err(|error| SupplyError::failed(error.to_string()))?;
             return Ok((path, bytes));
         }
         let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
-            return Err(self.nowhere(remote));
+            return Err(self.missing());
         };
         let (_, bytes) = repository
             .manifest(Reference::Digest(digest), self.interrupt)
@@ -182,7 +185,7 @@ impl Supply<'_> {
 
     /// Everything that a manifest names.
     fn fetch_all(&self, manifest: &[u8], remote: &Remote) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
-        let wanted = named(manifest).map_err(SupplyError::Failed)?;
+        let wanted = named(manifest).map_err(SupplyError::failed)?;
         let queue = Mutex::new(wanted.into_iter());
         let next = || queue.lock().map_or(None, |mut queue| queue.next());
         let work = || -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
@@ -191,8 +194,14 @@ impl Supply<'_> {
                 if self.interrupt.load(Ordering::Relaxed) {
                     return Err(SupplyError::Interrupted);
                 }
-                let path = self.blob(&descriptor, remote)?;
-                done.push((descriptor, path));
+                match self.blob(&descriptor, remote) {
+                    Ok(path) => done.push((descriptor, path)),
+                    Err(error) => {
+                        // What is left is of no use any more.
+                        while next().is_some() {}
+                        return Err(error);
+                    }
+                }
             }
             Ok(done)
         };
@@ -213,7 +222,7 @@ impl Supply<'_> {
         if let Some(path) = self.at_hand(descriptor.digest)? {
             return Ok(path);
         }
-        let Some(repository) = remote.repository() else { return Err(self.nowhere(remote)) };
+        let Some(repository) = remote.repository() else { return Err(self.missing()) };
         let mut receive = |part: &mut Part| {
             let got = repository.blob(descriptor.digest, descriptor.size, part, self.interrupt);
             got.map_err(|error| self.registry_error(error))
@@ -227,16 +236,20 @@ impl Supply<'_> {
         if let Some(path) = name.path().filter(|path| self.may_open(path)) {
             match hash(&self.folder.join(path), self.interrupt) {
                 Ok((digest, _)) if digest == file.digest => return Ok(Ready::Image(name.clone())),
-                Ok((digest, _)) => there = Some(format!("it is {digest} now, and {} is pinned", file.digest)),
-                Err(error) => there = Some(error.to_string()),
+                Ok((digest, _)) => {
+                    let why = format!("its file is {digest} now, and {} is pinned", file.digest);
+                    there = Some(SupplyError::Changed(why));
+                }
+                Err(_) if self.interrupt.load(Ordering::Relaxed) => return Err(SupplyError::Interrupted),
+                Err(error) => {
+                    there = Some(SupplyError::Gone(format!("cannot read {}: {error}", path.display())));
+                }
             }
         }
         match self.at_hand(file.digest)? {
             // Not relative to the recipe's folder, as names are.
             Some(path) => Ok(Ready::Image(name.at(std::path::absolute(&path).unwrap_or(path)))),
-            None => Err(SupplyError::Missing(
-                there.map_or_else(|| self.looked(), |there| format!("{there}; {}", self.looked())),
-            )),
+            None => Err(there.unwrap_or_else(|| self.missing())),
         }
     }
 
@@ -250,18 +263,26 @@ impl Supply<'_> {
         !matches!(self.reach, Reach::Folder) || inside()
     }
 
-    fn nowhere(&self, remote: &Remote) -> SupplyError {
-        let offline = if remote.repository.is_none() { ", and the network is not asked" } else { "" };
-        SupplyError::Missing(format!("{}{offline}", self.looked()))
-    }
-
     fn registry_error(&self, error: RegistryError) -> SupplyError {
-        match &error.kind {
-            RegistryErrorKind::Http(http) if matches!(http.kind, HttpErrorKind::Interrupted) => {
-                SupplyError::Interrupted
+        let pinned = error.reference.contains(':');
+        match error.kind {
+            RegistryErrorKind::Http(http) => match (http.kind, self.store) {
+                (HttpErrorKind::Interrupted, _) => SupplyError::Interrupted,
+                (HttpErrorKind::Disk(source), Some(store)) => cannot_write(store, &source),
+                // It names the image already.
+                (kind, _) => SupplyError::failed(HttpError { kind, ..*http }.to_string()),
+            },
+            RegistryErrorKind::Gone { said } if pinned => {
+                let host = error.repository.split('/').next().unwrap_or_default();
+                let said = said.map(|said| format!(" (it says: {said})")).unwrap_or_default();
+                SupplyError::Gone(format!(
+                    "the image that is pinned is gone from {host}, and {}: no {}@{} is there{said}",
+                    self.no_pantry(),
+                    error.repository,
+                    error.reference
+                ))
             }
-            RegistryErrorKind::Gone { .. } => SupplyError::Missing(format!("{error}; {}", self.looked())),
-            _ => SupplyError::Failed(error.to_string()),
+            kind => SupplyError::failed(RegistryError { kind, ..error }.to_string()),
         }
     }
 }

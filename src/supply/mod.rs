@@ -6,17 +6,18 @@ mod image;
 mod url;
 
 pub use image::Remote;
-pub use url::receive;
 
 use crate::git as repository;
 use crate::lock::{Pinned, PinnedInput};
+use crate::mask::masked;
 use crate::net::Http;
 use crate::oci::{Digest, Platform};
 use crate::pantry::Pantry;
-use crate::recipe::{Diagnostic, Recipe, Span, Spanned};
+use crate::recipe::{Diagnostic, Input, Recipe, Span};
 use crate::registry::Credentials;
 use crate::source::{Inputs, Ready};
 use crate::store::{Found, Part, Store, StoreError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,18 +64,35 @@ pub struct Supply<'a> {
     pub notice: &'a (dyn Fn(&str) + Sync),
 }
 
-/// Why an input is not to be had.
+/// Why an input is not to be had; each in words that go on behind the input's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SupplyError {
     /// It is nowhere that may be looked at.
     #[error("{0}")]
     Missing(String),
-    /// It is there, and it is not what it should be; or it could not be fetched.
+    /// It is not where it was when it was pinned.
     #[error("{0}")]
-    Failed(String),
+    Gone(String),
+    /// Where it was, there is something else now.
+    #[error("{0}")]
+    Changed(String),
+    /// It could not be fetched or kept.
+    #[error("{why}")]
+    Failed {
+        /// What happened.
+        why: String,
+        /// What to do about it, if anybody knows.
+        help: Option<String>,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl SupplyError {
+    fn failed(why: impl Into<String>) -> Self {
+        Self::Failed { why: why.into(), help: None }
+    }
 }
 
 /// An input that is not to be had.
@@ -97,21 +115,29 @@ impl Supply<'_> {
         let mut inputs = Inputs::default();
         let mut shortages: Vec<Shortage> = Vec::new();
         for (name, pinned) in &recipe.phase.inputs {
-            for platform in &recipe.image.platforms {
+            // A file may be another one on each platform; the rest comes from one place, which is not asked again in vain.
+            let several = matches!(pinned, PinnedInput::Files(_));
+            let mut lacking: Vec<(SupplyError, Vec<&Platform>)> = Vec::new();
+            for platform in recipe.image.platforms.iter().map(|platform| &platform.value) {
                 match self.input(pinned, platform) {
                     Ok(ready) => inputs.insert(name, platform, ready),
-                    Err(why) => {
-                        let mistake = self.mistake(recipe, name, platform, &why);
-                        // Most inputs are the same on every platform.
-                        if shortages.iter().all(|other| other.mistake != mistake) {
-                            shortages.push(Shortage { input: name.clone(), why, mistake });
-                        }
-                    }
+                    Err(why) => match lacking.iter_mut().find(|(other, _)| *other == why) {
+                        Some((_, platforms)) => platforms.push(platform),
+                        None => lacking.push((why, vec![platform])),
+                    },
                 }
                 if self.interrupt.load(Ordering::Relaxed) {
                     return Err(shortages);
                 }
+                if !several && !lacking.is_empty() {
+                    break;
+                }
             }
+            shortages.extend(lacking.into_iter().map(|(why, platforms)| {
+                let all = !several || platforms.len() == recipe.image.platforms.len();
+                let mistake = self.mistake(recipe, name, if all { &[] } else { &platforms }, &why);
+                Shortage { input: name.clone(), why, mistake }
+            }));
         }
         if shortages.is_empty() { Ok(inputs) } else { Err(shortages) }
     }
@@ -159,7 +185,8 @@ impl Supply<'_> {
             Found::Sound(path) => Ok(Some(path)),
             Found::Missing => Ok(None),
             Found::Damaged => {
-                self.say(&format!("{digest} in the store was damaged; it is removed, and fetched again"));
+                let folder = store.folder().display();
+                self.say(&format!("the copy of {digest} in the store ({folder}) was damaged, and is removed"));
                 Ok(None)
             }
         }
@@ -182,7 +209,7 @@ impl Supply<'_> {
         digest: Digest,
         receive: &mut dyn FnMut(&mut Part) -> Result<(), SupplyError>,
     ) -> Result<PathBuf, SupplyError> {
-        let store = self.store.ok_or_else(|| SupplyError::Missing(format!("{digest} is in no pantry")))?;
+        let store = self.store.ok_or_else(|| self.missing())?;
         let mut part = store.part(Some(digest), self.interrupt)?;
         // Another rebake may have fetched it while this one waited.
         if let Found::Sound(path) = store.find(digest, self.interrupt)? {
@@ -192,7 +219,7 @@ impl Supply<'_> {
         receive(&mut part)?;
         if resumed && part.digest() != digest {
             // What an earlier rebake had received was of no use.
-            part.restart().map_err(|error| SupplyError::Failed(error.to_string()))?;
+            part.restart().map_err(|error| cannot_write(store, &error))?;
             receive(&mut part)?;
         }
         Ok(store.keep(part, Some(digest))?.1)
@@ -202,35 +229,79 @@ impl Supply<'_> {
         (self.notice)(text);
     }
 
-    /// Where was looked, for a message.
-    fn looked(&self) -> String {
-        let pantries = match self.pantries {
-            [] => "no pantry is given".to_owned(),
-            [one] => format!("the pantry {} does not have it", one.folder().display()),
-            several => format!("none of the {} pantries has it", several.len()),
+    /// It is nowhere that may be looked at.
+    fn missing(&self) -> SupplyError {
+        let store = self.store.map(|store| format!("the store ({})", store.folder().display()));
+        let looked = match (self.pantries, store) {
+            ([], Some(store)) => format!("it is not in {store}"),
+            ([], None) => "there is neither a pantry nor a store to take it from".to_owned(),
+            ([one], None) => format!("it is not in the pantry {}", one.folder().display()),
+            ([one], Some(store)) => format!("it is neither in the pantry {} nor in {store}", one.folder().display()),
+            (several, None) => format!("it is in none of the {} pantries", several.len()),
+            (several, Some(store)) => format!("it is neither in one of the {} pantries nor in {store}", several.len()),
         };
-        let store = if self.store.is_some() { ", and neither has the store" } else { "" };
-        pantries.replace(
-            "no pantry is given",
-            if self.store.is_some() { "no pantry is given" } else { "nothing to look in" },
-        ) + store
+        let offline = if matches!(self.reach, Reach::Disk) { ", and `--offline` forbids to fetch it" } else { "" };
+        SupplyError::Missing(looked + offline)
     }
 
-    fn mistake(&self, recipe: &Recipe<Pinned>, name: &str, platform: &Platform, why: &SupplyError) -> Diagnostic {
-        let span = recipe.inputs.get(name).map_or(Span::default(), |input: &Spanned<_>| input.span);
-        let several =
-            recipe.image.platforms.len() > 1 && matches!(recipe.phase.inputs.get(name), Some(PinnedInput::Files(_)));
-        let place = if several { format!(" for {platform}") } else { String::new() };
-        let mistake = Diagnostic::at(span, format!("the input `{name}`{place} is not to be had: {why}"));
-        match (why, self.reach) {
-            (SupplyError::Missing(_), Reach::Network(_)) | (SupplyError::Interrupted, _) => mistake,
-            (SupplyError::Missing(_), _) => {
-                mistake.help("`rebake lock` fetches it while its source is still there; `rebake pantry fill` keeps it")
-            }
-            (SupplyError::Failed(_), _) => {
-                mistake.help("if it is gone for good, take it from a pantry: `--pantry DIR`")
-            }
+    /// That pantries were of no help, for a message that says what happened elsewhere.
+    fn no_pantry(&self) -> String {
+        match self.pantries {
+            [] => "no pantry is given that could have it".to_owned(),
+            [one] => format!("the pantry {} does not have it", one.folder().display()),
+            several => format!("none of the {} pantries has it", several.len()),
         }
+    }
+
+    fn mistake(&self, recipe: &Recipe<Pinned>, name: &str, platforms: &[&Platform], why: &SupplyError) -> Diagnostic {
+        let input = recipe.inputs.get(name);
+        let (span, called) = input.map_or((Span::default(), format!("`{name}`")), |input| place(name, input));
+        let place = match platforms {
+            [] => String::new(),
+            some => format!(" for {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
+        };
+        let mistake = Diagnostic::at(span, format!("the input {called} cannot be had{place}: {why}"));
+        let help = match (why, self.reach) {
+            (SupplyError::Interrupted, _) => None,
+            (SupplyError::Failed { help: Some(help), .. }, _) => Some(help.clone()),
+            (SupplyError::Missing(_), Reach::Network(_)) => None,
+            (SupplyError::Missing(_), Reach::Disk) => Some(
+                "leave `--offline` out, and it is fetched; or name a pantry that has it: `--pantry DIR`".to_owned(),
+            ),
+            (SupplyError::Missing(_), Reach::Folder) => {
+                Some("`rebake pantry fill` puts it into a pantry, as long as it is to be had elsewhere".to_owned())
+            }
+            (SupplyError::Gone(_), _) => Some(format!(
+                "a pantry that was filled in time gives it back: `--pantry DIR`; else `rebake lock --update {name}` \
+                 pins what is there now"
+            )),
+            (SupplyError::Changed(_), _) => Some(format!(
+                "if you trust what is there now, `rebake lock --update {name}` pins it; a pantry may have what was: \
+                 `--pantry DIR`"
+            )),
+            (SupplyError::Failed { .. }, _) => {
+                Some("if it is gone for good, a pantry may have it: `--pantry DIR`".to_owned())
+            }
+        };
+        Diagnostic { help, ..mistake }
+    }
+}
+
+/// Where an input's reference stands in the recipe, and what to call it: by its name, its kind and that reference.
+#[must_use]
+pub fn place(name: &str, input: &Input) -> (Span, String) {
+    let (span, reference) = match input {
+        Input::Image { image } => (image.span, format!("image {}", image.value)),
+        Input::Url { url, .. } => (url.span, format!("url {}", url.value)),
+        Input::Git { git, .. } => (git.span, format!("git {}", git.value)),
+    };
+    (span, format!("`{name}` ({})", masked(&reference)))
+}
+
+fn cannot_write(store: &Store, error: &io::Error) -> SupplyError {
+    SupplyError::Failed {
+        why: format!("the store {} cannot be written: {error}", store.folder().display()),
+        help: Some("REBAKE_CACHE names another folder; `rebake cache prune` makes room in this one".to_owned()),
     }
 }
 
@@ -238,7 +309,11 @@ impl From<StoreError> for SupplyError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Interrupted => Self::Interrupted,
-            error => Self::Failed(error.to_string()),
+            StoreError::Io { folder, source } => Self::Failed {
+                why: format!("the store {} cannot be used: {source}", folder.display()),
+                help: Some("REBAKE_CACHE names another folder; `rebake cache prune` makes room in this one".to_owned()),
+            },
+            error @ StoreError::Digest { .. } => Self::failed(error.to_string()),
         }
     }
 }

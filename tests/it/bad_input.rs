@@ -316,7 +316,7 @@ fn keys() {
                 ("created", "0", "expected an instant"),
                 ("created", "2026-11-20", "RFC 3339"),
                 ("created", "2026-11-20T00:00:00", "offset from UTC"),
-                ("created", "\"git\"", "from git yet"),
+                ("created", "\"git\"", "there is no git repository at /"),
                 ("mtime", "\"git\"", "is no instant"),
                 ("mtime", "false", "expected an instant"),
                 ("compression", "\"zip\"", "unknown compression `zip`"),
@@ -327,7 +327,7 @@ fn keys() {
                 ("modes", "\"0755\"", "expected a table"),
                 ("modes", "{ files = 644 }", "put its octal digits in quotes"),
                 ("modes", "{ file = \"0644\" }", "did you mean `files`?"),
-                ("origin", "true", "needs a later version"),
+                ("origin", "true", "there is no git repository at /"),
             ][..],
         ),
         (

@@ -129,7 +129,7 @@ fn pinned(text: &str) -> Result<Recipe<Pinned>, Vec<Diagnostic>> {
 
 fn plan(recipe: &Recipe<Pinned>, root: &Root, inputs: &Inputs, scratch: &Path) -> Result<Plan, Vec<Diagnostic>> {
     let interrupt = AtomicBool::new(false);
-    let context = Context { root, inputs, scratch, interrupt: &interrupt, source_date_epoch: None };
+    let context = Context { root, inputs, scratch, interrupt: &interrupt, stamp: None, source_date_epoch: None };
     Plan::new(recipe, &recipe.image.platforms[0], context)
 }
 
@@ -719,6 +719,7 @@ fn attempt_build(
             scratch: work.path(),
             interrupt: &interrupt,
             source_date_epoch: None,
+            stamp: None,
         };
         plans.push(Plan::new(&recipe, platform, context)?);
     }

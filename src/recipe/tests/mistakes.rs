@@ -59,8 +59,24 @@ fn image() {
             "placeholder {arch} differs by platform, and a tag stands for all platforms of the image @ {arch}",
         ),
         (
-            "tags = ['{git.commit}']",
-            "placeholder {git.commit} needs stamping from git, which this version of rebake cannot do yet @ {git.commit}",
+            "tags = ['{git.commit} x']",
+            "`git.commit x` is no tag @ '{git.commit} x' ? a tag has letters, digits, `_`, `.` and `-`, at most 128, and does not start with `.` or `-`",
+        ),
+        (
+            "tags = ['{git.comit}']",
+            "unknown placeholder {git.comit} @ {git.comit} ? did you mean {git.commit}? `{{git.comit}}` writes {git.comit} literally",
+        ),
+        (
+            "[config]\nworkdir = '/{git.branch}'",
+            "placeholder {git.branch} stands for the commit, which may reach labels, tags and annotations only @ {git.branch} ? what the image does and holds must not change with every commit of the same content",
+        ),
+        (
+            "[config.env]\nCOMMIT = '{git.commit}'",
+            "placeholder {git.commit} stands for the commit, which may reach labels, tags and annotations only @ {git.commit} ? what the image does and holds must not change with every commit of the same content",
+        ),
+        (
+            "[[layer]]\n[[layer.write]]\nto = '/commit'\ntext = '{git.describe}'",
+            "placeholder {git.describe} stands for the commit, which may reach labels, tags and annotations only @ {git.describe} ? what the image does and holds must not change with every commit of the same content",
         ),
         (
             "version = 'x'\ntags = ['{version.major}']",
@@ -98,7 +114,7 @@ fn image() {
             "`git` is no instant @ 'git' ? write it as RFC 3339 says, \"2026-11-20T00:00:00Z\", or write \"created\"",
         ),
         ("compression = 'zst'", "unknown compression `zst` @ 'zst' ? did you mean `zstd`?"),
-        ("origin = true", "`origin` needs a later version of rebake @ true"),
+        ("origin = 1", "expected true or false, found an integer @ 1"),
         ("modes = { file = '0644' }", "unknown key `file` in `modes` @ file ? did you mean `files`?"),
         (
             "modes = { files = 0o644 }",
@@ -127,6 +143,9 @@ fn image() {
             "owner = 'www-data:0'",
             "modes = { dirs = '755', files = '4755' }",
             "origin = false",
+            "origin = true",
+            "tags = ['{git.commit}', '{git.describe}', 'b-{git.branch}']",
+            "[config.labels]\na = '{git.commit} {git.describe} {git.branch}'\n[annotations]\na = '{git.commit}'",
             "version = 'v1.2'\ntags = ['{version.major}', '{{version}}-x', 'latest']",
         ][..8],
     );

@@ -5,6 +5,7 @@
 
 pub mod clients;
 mod daemon;
+pub mod git;
 pub mod http;
 mod image;
 mod need;
@@ -15,7 +16,7 @@ mod work;
 pub use daemon::{Daemon, contained, free_port};
 pub use image::Image;
 pub use need::needs;
-pub use process::{Output, attempt, attempt_within, run, tool};
+pub use process::{Output, attempt, attempt_within, run, signal, tool};
 pub use sample::{Sample, sha256};
 pub use work::Work;
 

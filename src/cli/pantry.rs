@@ -167,7 +167,7 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
 }
 
 /// Names in a pantry are a stranger's words: no control character of them reaches the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let safe = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(safe).collect()
 }
@@ -298,5 +298,5 @@ fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Repo
         report.document(&json!({ "recipe": recipe.display().to_string() }));
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(print(report, format!("{}\n", recipe.display()).as_bytes()))
+    Ok(print(report, printable(&format!("{}\n", recipe.display())).as_bytes()))
 }

@@ -2,7 +2,7 @@
 
 mod commit;
 
-use super::pantry::shown;
+use super::pantry::{printable, shown};
 use super::recipes::{self, Recipe, Unreadable};
 use super::report::{Report, Source};
 use super::world::{heed_signals, pantry, store};
@@ -78,7 +78,7 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         let lines: Vec<Value> = lines.iter().map(Line::json).collect();
         report.document(&json!({ "same": same, "commit": at.map(|at| at.commit.id), "recipes": lines }));
     } else {
-        print(report, table(&lines).as_bytes());
+        print(report, printable(&table(&lines)).as_bytes());
     }
     Ok(ExitCode::from(u8::from(!same)))
 }

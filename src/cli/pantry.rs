@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
 use super::{env::Env, print};
-use rebake::build::{Order, Stamping};
+use rebake::build::{Failure, Order, Stamping};
 use rebake::lock::{Lock, Locked};
 use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
@@ -90,6 +90,7 @@ fn run_fill(
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
+            PreserveError::Plan(Failure::Interrupted) => unfilled(&PantryError::Interrupted),
             PreserveError::Plan(failure) => failed(failure, recipe, report),
             PreserveError::Pantry(error) => unfilled(&error),
             error => say(error.to_string()),
@@ -166,7 +167,7 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
 }
 
 /// Names in a pantry are a stranger's words: no control character of them reaches the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let safe = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(safe).collect()
 }
@@ -178,7 +179,6 @@ fn count(number: usize, noun: &str) -> String {
 
 /// Everything that is wrong, in a line.
 pub fn shown(error: &PreserveError) -> String {
-    use rebake::build::Failure;
     let messages = |mistakes: &mut dyn Iterator<Item = &str>| mistakes.collect::<Vec<_>>().join("; ");
     match error {
         PreserveError::Plan(Failure::Recipe(mistakes)) => messages(&mut mistakes.iter().map(|m| m.message.as_str())),
@@ -298,5 +298,5 @@ fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Repo
         report.document(&json!({ "recipe": recipe.display().to_string() }));
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(print(report, format!("{}\n", recipe.display()).as_bytes()))
+    Ok(print(report, printable(&format!("{}\n", recipe.display())).as_bytes()))
 }

@@ -60,6 +60,11 @@ impl<'a> Fill<'a> {
             let why = "a pantry is a folder, and something else stands there".to_owned();
             return Err(PantryError::NoPantry { folder: target.to_owned(), why });
         }
+        let there = target.ancestors().find(|folder| folder.metadata().is_ok());
+        if let Some(file) = there.filter(|there| !there.is_dir()) {
+            let why = format!("{} is no folder", file.display());
+            return Err(PantryError::NoPantry { folder: target.to_owned(), why });
+        }
         let made = target.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err());
         let made: Vec<PathBuf> = made.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned).collect();
         let lock = lock(target, interrupt).inspect_err(|_| remove_empty(&made))?;

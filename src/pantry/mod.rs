@@ -23,6 +23,7 @@ use crate::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, json, media_type};
 use crate::store::{Found, hash};
 use catalog::Lost;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -84,6 +85,8 @@ pub struct Pantry {
     pub catalog: Catalog,
     /// Its index.
     pub index: Descriptor,
+    /// What the catalog says of each blob's length.
+    sizes: BTreeMap<Digest, u64>,
 }
 
 impl Pantry {
@@ -128,7 +131,9 @@ impl Pantry {
         let broken = |why| damaged(&index.digest.to_string(), why);
         let bytes = document(folder, &index).map_err(broken)?;
         let (catalog, lost) = Catalog::read(&bytes, &mut |found| document(folder, found)).map_err(broken)?;
-        Ok((Self { folder: folder.to_owned(), catalog, index }, lost))
+        let mut sizes = catalog.blobs();
+        sizes.insert(index.digest, index.size);
+        Ok((Self { folder: folder.to_owned(), catalog, index, sizes }, lost))
     }
 
     /// Where it is.
@@ -137,12 +142,17 @@ impl Pantry {
         &self.folder
     }
 
-    /// Looks for a blob and hashes it.
+    /// Looks for a blob and hashes it. What the catalog does not know is not there; what is longer or shorter than it says is
+    /// not read.
     ///
     /// # Errors
     /// What the disk reports.
     pub fn find(&self, digest: Digest, interrupt: &AtomicBool) -> io::Result<Found> {
+        let Some(size) = self.sizes.get(&digest) else { return Ok(Found::Missing) };
         let path = blob(&self.folder, digest);
+        if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() != *size) {
+            return Ok(Found::Damaged);
+        }
         match hash(&path, interrupt) {
             Ok((found, _)) if found == digest => Ok(Found::Sound(path)),
             Ok(_) => Ok(Found::Damaged),
@@ -191,8 +201,9 @@ fn document(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
         _ => format!("cannot be read: {error}"),
     })?;
     let found = Digest::of(&bytes);
-    match found == descriptor.digest && bytes.len() as u64 == descriptor.size {
-        true => Ok(bytes),
-        false => Err(format!("is not what it was: the file of that name has the digest {found}")),
+    match (found == descriptor.digest, bytes.len() as u64) {
+        (true, length) if length == descriptor.size => Ok(bytes),
+        (true, length) => Err(format!("has {length} bytes, and should have {}", descriptor.size)),
+        (false, _) => Err(format!("is damaged: its bytes have the digest {found}")),
     }
 }

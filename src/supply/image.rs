@@ -269,7 +269,8 @@ impl Supply<'_> {
             }
         }
         match self.at_hand(file.digest)? {
-            Some(path) => Ok(Ready::Image(name.at(path))),
+            // Not relative to the recipe's folder, as names are.
+            Some(path) => Ok(Ready::Image(name.at(std::path::absolute(&path).unwrap_or(path)))),
             None => Err(there.unwrap_or_else(|| self.missing())),
         }
     }

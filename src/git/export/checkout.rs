@@ -64,7 +64,7 @@ impl Repository {
                 return Err(GitError::Interrupted);
             }
             if !write(path, &entry.kind, entry.attributes.mode, folder)? {
-                left_out.push(path.to_string());
+                left_out.push(Printable(path.as_bytes()).to_string());
             }
         }
         left_out.sort();

@@ -133,11 +133,10 @@ impl Supply<'_> {
                     break;
                 }
             }
-            shortages.extend(lacking.into_iter().map(|(why, platforms)| {
-                let all = !several || platforms.len() == recipe.image.platforms.len();
-                let mistake = self.mistake(recipe, name, if all { &[] } else { &platforms }, &why);
-                Shortage { input: name.clone(), why, mistake }
-            }));
+            if let Some((why, _)) = lacking.first().cloned() {
+                let mistake = self.mistake(recipe, name, &lacking, &why);
+                shortages.push(Shortage { input: name.clone(), why, mistake });
+            }
         }
         if shortages.is_empty() { Ok(inputs) } else { Err(shortages) }
     }
@@ -234,6 +233,15 @@ impl Supply<'_> {
         SupplyError::Missing(looked + offline)
     }
 
+    /// It is not where the recipe says. Where nothing else than the recipe's folder and pantries may be looked at, that is to
+    /// be expected.
+    fn gone(&self, why: String) -> SupplyError {
+        match self.reach {
+            Reach::Folder => SupplyError::Missing(why),
+            _ => SupplyError::Gone(why),
+        }
+    }
+
     /// That pantries were of no help, for a message that says what happened elsewhere.
     fn no_pantry(&self) -> String {
         match self.pantries {
@@ -243,14 +251,26 @@ impl Supply<'_> {
         }
     }
 
-    fn mistake(&self, recipe: &Recipe<Pinned>, name: &str, platforms: &[&Platform], why: &SupplyError) -> Diagnostic {
+    /// What to tell the user of an input that some platforms lack, each group of them for a reason of its own.
+    fn mistake(
+        &self,
+        recipe: &Recipe<Pinned>,
+        name: &str,
+        lacking: &[(SupplyError, Vec<&Platform>)],
+        why: &SupplyError,
+    ) -> Diagnostic {
         let input = recipe.inputs.get(name);
         let (span, called) = input.map_or((Span::default(), format!("`{name}`")), |input| place(name, input));
-        let place = match platforms {
-            [] => String::new(),
-            some => format!(" for {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
+        let names =
+            |platforms: &[&Platform]| platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let all = recipe.image.platforms.len();
+        let several = matches!(recipe.phase.inputs.get(name), Some(PinnedInput::Files(_)));
+        let why_not = match lacking {
+            [(why, platforms)] if several && platforms.len() < all => format!(" for {}: {why}", names(platforms)),
+            [(why, _)] => format!(": {why}"),
+            each => each.iter().map(|(why, platforms)| format!("\n- for {}: {why}", names(platforms))).collect(),
         };
-        let mistake = Diagnostic::at(span, format!("the input {called} cannot be had{place}: {why}"));
+        let mistake = Diagnostic::at(span, format!("the input {called} cannot be had{why_not}"));
         let help = match (why, self.reach) {
             (SupplyError::Interrupted, _) => None,
             (SupplyError::Failed { help: Some(help), .. }, _) => Some(help.clone()),

@@ -1,6 +1,7 @@
 //! Images: documents first, then every blob that they name, several at a time.
 
-use super::{Online, Reach, Supply, SupplyError, cannot_write};
+use super::shortage::cannot_write;
+use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};

@@ -1,6 +1,7 @@
 //! Git trees, as the tar that is pinned.
 
-use super::{Reach, Supply, SupplyError, cannot_write};
+use super::shortage::cannot_write;
+use super::{Reach, Supply, SupplyError};
 use crate::git::{Commit, GitError, Location, Repository, fetch};
 use crate::lock::Pin;
 use crate::mask::masked;

@@ -1,6 +1,7 @@
 //! Images: documents first, then every blob that they name, several at a time.
 
-use super::{Online, Reach, Supply, SupplyError, cannot_write};
+use super::shortage::cannot_write;
+use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
@@ -86,7 +87,7 @@ impl Supply<'_> {
         platform: &Platform,
     ) -> Result<Ready, SupplyError> {
         let found = image::open(name, self.folder, platform, self.scratch, self.interrupt);
-        let found = found.map_err(|error| SupplyError::Gone(error.to_string()))?;
+        let found = found.map_err(|error| self.gone(error.to_string()))?;
         let wanted = pin.map_or(top, |pin| pin.digest);
         match found.digest {
             Some(digest) if digest == wanted || pin.is_none() => Ok(Ready::Image(name.clone())),
@@ -264,7 +265,7 @@ impl Supply<'_> {
                 }
                 Err(_) if self.interrupt.load(Ordering::Relaxed) => return Err(SupplyError::Interrupted),
                 Err(error) => {
-                    there = Some(SupplyError::Gone(format!("cannot read {}: {error}", path.display())));
+                    there = Some(self.gone(format!("cannot read {}: {error}", path.display())));
                 }
             }
         }

@@ -3,21 +3,21 @@
 
 mod git;
 mod image;
+mod shortage;
 mod url;
 
 pub use image::Remote;
+pub use shortage::{Shortage, SupplyError, place};
 
 use crate::git as repository;
 use crate::lock::{Pinned, PinnedInput};
-use crate::mask::masked;
 use crate::net::Http;
 use crate::oci::{Digest, Platform};
 use crate::pantry::Pantry;
-use crate::recipe::{Diagnostic, Input, Recipe, Span};
+use crate::recipe::Recipe;
 use crate::registry::Credentials;
 use crate::source::{Inputs, Ready};
-use crate::store::{Found, Part, Store, StoreError};
-use std::io;
+use crate::store::{Found, Part, Store};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -64,48 +64,6 @@ pub struct Supply<'a> {
     pub notice: &'a (dyn Fn(&str) + Sync),
 }
 
-/// Why an input is not to be had; each in words that go on behind the input's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SupplyError {
-    /// It is nowhere that may be looked at.
-    #[error("{0}")]
-    Missing(String),
-    /// It is not where it was when it was pinned.
-    #[error("{0}")]
-    Gone(String),
-    /// Where it was, there is something else now.
-    #[error("{0}")]
-    Changed(String),
-    /// It could not be fetched or kept.
-    #[error("{why}")]
-    Failed {
-        /// What happened.
-        why: String,
-        /// What to do about it, if anybody knows.
-        help: Option<String>,
-    },
-    /// The user asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl SupplyError {
-    fn failed(why: impl Into<String>) -> Self {
-        Self::Failed { why: why.into(), help: None }
-    }
-}
-
-/// An input that is not to be had.
-#[derive(Debug, Clone)]
-pub struct Shortage {
-    /// Its name.
-    pub input: String,
-    /// Why.
-    pub why: SupplyError,
-    /// What to tell the user.
-    pub mistake: Diagnostic,
-}
-
 impl Supply<'_> {
     /// Gets all inputs of a recipe, for all its platforms.
     ///
@@ -133,11 +91,10 @@ impl Supply<'_> {
                     break;
                 }
             }
-            shortages.extend(lacking.into_iter().map(|(why, platforms)| {
-                let all = !several || platforms.len() == recipe.image.platforms.len();
-                let mistake = self.mistake(recipe, name, if all { &[] } else { &platforms }, &why);
-                Shortage { input: name.clone(), why, mistake }
-            }));
+            if let Some((why, _)) = lacking.first().cloned() {
+                let mistake = self.mistake(recipe, name, &lacking, &why);
+                shortages.push(Shortage { input: name.clone(), why, mistake });
+            }
         }
         if shortages.is_empty() { Ok(inputs) } else { Err(shortages) }
     }
@@ -221,93 +178,5 @@ impl Supply<'_> {
 
     fn say(&self, text: &str) {
         (self.notice)(text);
-    }
-
-    /// It is nowhere that may be looked at.
-    fn missing(&self) -> SupplyError {
-        let store = self.store.map(|store| format!("the store ({})", store.folder().display()));
-        let looked = match (self.pantries, store) {
-            ([], Some(store)) => format!("it is not in {store}"),
-            ([], None) => "there is neither a pantry nor a store to take it from".to_owned(),
-            ([one], None) => format!("it is not in the pantry {}", one.folder().display()),
-            ([one], Some(store)) => format!("it is neither in the pantry {} nor in {store}", one.folder().display()),
-            (several, None) => format!("it is in none of the {} pantries", several.len()),
-            (several, Some(store)) => format!("it is neither in one of the {} pantries nor in {store}", several.len()),
-        };
-        let offline = if matches!(self.reach, Reach::Disk) { ", and `--offline` forbids to fetch it" } else { "" };
-        SupplyError::Missing(looked + offline)
-    }
-
-    /// That pantries were of no help, for a message that says what happened elsewhere.
-    fn no_pantry(&self) -> String {
-        match self.pantries {
-            [] => "no pantry is given that could have it".to_owned(),
-            [one] => format!("the pantry {} does not have it", one.folder().display()),
-            several => format!("none of the {} pantries has it", several.len()),
-        }
-    }
-
-    fn mistake(&self, recipe: &Recipe<Pinned>, name: &str, platforms: &[&Platform], why: &SupplyError) -> Diagnostic {
-        let input = recipe.inputs.get(name);
-        let (span, called) = input.map_or((Span::default(), format!("`{name}`")), |input| place(name, input));
-        let place = match platforms {
-            [] => String::new(),
-            some => format!(" for {}", some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
-        };
-        let mistake = Diagnostic::at(span, format!("the input {called} cannot be had{place}: {why}"));
-        let help = match (why, self.reach) {
-            (SupplyError::Interrupted, _) => None,
-            (SupplyError::Failed { help: Some(help), .. }, _) => Some(help.clone()),
-            (SupplyError::Missing(_), Reach::Network(_)) => None,
-            (SupplyError::Missing(_), Reach::Disk) => Some(
-                "leave `--offline` out, and it is fetched; or name a pantry that has it: `--pantry DIR`".to_owned(),
-            ),
-            (SupplyError::Missing(_), Reach::Folder) => {
-                Some("`rebake pantry fill` puts it into a pantry, as long as it is to be had elsewhere".to_owned())
-            }
-            (SupplyError::Gone(_), _) => Some(format!(
-                "a pantry that was filled in time gives it back: `--pantry DIR`; else `rebake lock --update {name}` \
-                 pins what is there now"
-            )),
-            (SupplyError::Changed(_), _) => Some(format!(
-                "if you trust what is there now, `rebake lock --update {name}` pins it; a pantry may have what was: \
-                 `--pantry DIR`"
-            )),
-            (SupplyError::Failed { .. }, _) => {
-                Some("if it is gone for good, a pantry may have it: `--pantry DIR`".to_owned())
-            }
-        };
-        Diagnostic { help, ..mistake }
-    }
-}
-
-/// Where an input's reference stands in the recipe, and what to call it: by its name, its kind and that reference.
-#[must_use]
-pub fn place(name: &str, input: &Input) -> (Span, String) {
-    let (span, reference) = match input {
-        Input::Image { image } => (image.span, format!("image {}", image.value)),
-        Input::Url { url, .. } => (url.span, format!("url {}", url.value)),
-        Input::Git { git, .. } => (git.span, format!("git {}", git.value)),
-    };
-    (span, format!("`{name}` ({})", masked(&reference)))
-}
-
-fn cannot_write(store: &Store, error: &io::Error) -> SupplyError {
-    SupplyError::Failed {
-        why: format!("the store {} cannot be written: {error}", store.folder().display()),
-        help: Some("REBAKE_CACHE names another folder; `rebake cache prune` makes room in this one".to_owned()),
-    }
-}
-
-impl From<StoreError> for SupplyError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Interrupted => Self::Interrupted,
-            StoreError::Io { folder, source } => Self::Failed {
-                why: format!("the store {} cannot be used: {source}", folder.display()),
-                help: Some("REBAKE_CACHE names another folder; `rebake cache prune` makes room in this one".to_owned()),
-            },
-            error @ StoreError::Digest { .. } => Self::failed(error.to_string()),
-        }
     }
 }

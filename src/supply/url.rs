@@ -1,6 +1,7 @@
 //! Files from URLs: each mirror in turn.
 
-use super::{Online, Reach, Supply, SupplyError, cannot_write};
+use super::shortage::cannot_write;
+use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::File;
 use crate::net::{HttpErrorKind, printable};
 use crate::oci::Digest;

@@ -351,6 +351,26 @@ fn an_answer_that_is_no_file_is_said_in_plain_words() {
 }
 
 #[test]
+fn platforms_that_lack_a_file_are_one_mistake() {
+    let server = Server::start();
+    for name in ["/tool-amd64", "/tool-arm64"] {
+        server.serve(name, Behaviour::bytes(name));
+    }
+    let desk = Desk::with(BOTH, &input("tool", &format!("url = \"{}\"", server.url("/tool-{arch}"))));
+    desk.run(&["lock"]);
+    desk.run(&["cache", "prune"]);
+    server.serve("/tool-arm64", Behaviour::status(404));
+    let said = desk.ends(2, &["build"]);
+    let arm64 = server.url("/tool-arm64");
+    assert_says(&said, &["cannot be had for linux/arm64: ", &arm64]);
+    server.serve("/tool-amd64", Behaviour::status(410));
+    desk.run(&["cache", "prune"]);
+    let said = desk.ends(2, &["build"]);
+    assert_says(&said, &["cannot be had\n", "- for linux/amd64: ", "/tool-amd64)", "- for linux/arm64: ", &arm64]);
+    assert_eq!(said.matches("error").count(), 1, "{said}");
+}
+
+#[test]
 fn what_lacks_is_said_once_and_with_advice_that_fits() {
     let server = Server::start();
     server.serve("/tool", Behaviour::bytes("tool"));

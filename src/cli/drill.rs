@@ -236,13 +236,11 @@ fn table(lines: &[Line]) -> String {
     text
 }
 
-/// A digest as people compare it: its first digits.
+/// A text with its digests as people compare them: by their first digits.
 fn short(text: Option<&str>) -> String {
-    match text {
-        None => "-".to_owned(),
-        Some(text) => match text.strip_prefix("sha256:") {
-            Some(hex) if hex.len() == 64 => format!("sha256:{}", hex.get(..12).unwrap_or(hex)),
-            _ => text.to_owned(),
-        },
-    }
+    let word = |word: &str| match word.strip_prefix("sha256:") {
+        Some(hex) if hex.len() == 64 => format!("sha256:{}", hex.get(..12).unwrap_or(hex)),
+        _ => word.to_owned(),
+    };
+    text.map_or_else(|| "-".to_owned(), |text| text.split(' ').map(word).collect::<Vec<_>>().join(" "))
 }

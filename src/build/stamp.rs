@@ -62,17 +62,16 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<(Stamp, Opti
         excluded: &|path| ours.iter().any(|ours| path.starts_with(ours) || is_leftover(path, ours)),
         interrupt,
     };
+    // What came out of a pantry brings what git knew of it, and may lie in anybody's repository now.
+    if let Some((stamp, files)) = kept(&folder.join(KEPT), order.text, lock.as_deref()) {
+        return Ok((stamp, Some(files)));
+    }
     let repository = match Repository::discover(&folder) {
-        // What came out of a pantry brings what git knew of it.
-        Err(error @ GitError::NoRepository { .. }) => match kept(&folder.join(KEPT), order.text, lock.as_deref()) {
-            Some((stamp, files)) => return Ok((stamp, Some(files))),
-            None if folder.join(KEPT).is_file() => {
-                let message = format!("{KEPT} is of another recipe or lock than these");
-                let help = "restore them from the pantry again: what they are now is no commit's";
-                return Err(mistake(Diagnostic::at(first, message).label("this stands for the commit").help(help)));
-            }
-            None => return Err(wrong(error)),
-        },
+        Err(GitError::NoRepository { .. }) if folder.join(KEPT).is_file() => {
+            let message = format!("{KEPT} is of another recipe or lock than these");
+            let help = "restore them from the pantry again: what they are now is no commit's";
+            return Err(mistake(Diagnostic::at(first, message).label("this stands for the commit").help(help)));
+        }
         found => found.map_err(wrong)?,
     };
     let facts = repository.facts(&asked).map_err(wrong)?;

@@ -307,3 +307,29 @@ fn without_a_commit_nothing_is_stamped() {
     commit_all(&ignored, "ignored");
     assert!(String::from_utf8_lossy(&build(&ignored, &[]).stderr).contains("committed: ignored: rebake.toml"));
 }
+
+#[test]
+fn a_pantry_keeps_what_git_knew() {
+    let work = Work::new();
+    let folder = project(&work);
+    let app = folder.join("app");
+    let digest = |out: Output| out.success().text();
+    let released = digest(build(&app, &[]));
+    let pantry = work.join("pantry").display().to_string();
+    let call = |folder: &Path, args: &[&str]| attempt(rebake().args(args).current_dir(folder));
+    call(&app, &["pantry", "fill", &pantry]).success();
+    let name = released.split_once(':').expect("a tag").0.to_owned();
+
+    // Outside of any repository, and inside of one that knows nothing of it.
+    let strange = work.mkdir("strange");
+    commit_all(&strange, "something else");
+    for place in [work.path(), strange.as_path()] {
+        call(place, &["pantry", "restore", &pantry, &name, "back"]).success();
+        let back = place.join("back");
+        assert_eq!(digest(build(&back, &[])), released);
+        // What is not as it came is no release.
+        let recipe = fs::read_to_string(back.join("rebake.toml")).expect("a recipe");
+        fs::write(back.join("rebake.toml"), format!("{recipe}\n# changed\n")).expect("written");
+        assert_eq!(build(&back, &[]).code(), Some(2));
+    }
+}

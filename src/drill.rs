@@ -22,7 +22,7 @@ pub struct Drill<'a> {
     /// The pantries. If there are any, they have to suffice.
     pub pantries: &'a [Pantry],
     /// The store; it counts as a copy, and is used if there is no pantry.
-    pub store: &'a Store,
+    pub store: Option<&'a Store>,
     /// Where temporary files may lie.
     pub scratch: &'a Path,
     /// Set when the user wants to stop.
@@ -106,7 +106,7 @@ impl Drill<'_> {
         if let Ok(recipe) = &recipe {
             row.copies = self.copies(recipe, subject.folder);
         }
-        let store = self.pantries.is_empty().then_some(self.store);
+        let store = self.store.filter(|_| self.pantries.is_empty());
         let order = Order {
             text: subject.text,
             syntax: subject.syntax,
@@ -161,7 +161,7 @@ impl Drill<'_> {
     fn copies(&self, recipe: &Recipe<Pinned>, folder: &Path) -> BTreeMap<String, usize> {
         let silent = Self { notice: &|_| {}, ..*self };
         let pantries = self.pantries.iter().map(|pantry| silent.supply(std::slice::from_ref(pantry), None, folder));
-        let places: Vec<Supply> = pantries.chain([silent.supply(&[], Some(self.store), folder)]).collect();
+        let places: Vec<Supply> = pantries.chain([silent.supply(&[], self.store, folder)]).collect();
         let nowhere = silent.supply(&[], None, folder);
         let count = |name: &str| match nowhere.has(recipe, name) {
             true => 1,

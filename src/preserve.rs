@@ -26,6 +26,14 @@ pub enum PreserveError {
     /// The pantry cannot be read or written.
     #[error(transparent)]
     Pantry(#[from] PantryError),
+    /// There is no room for temporary files.
+    #[error("cannot write temporary files to {}: {source}", folder.display())]
+    Scratch {
+        /// Where they should lie.
+        folder: PathBuf,
+        /// The disk's word.
+        source: io::Error,
+    },
     /// The disk says no.
     #[error("{what}: {source}")]
     Io {
@@ -38,6 +46,11 @@ pub enum PreserveError {
 
 fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> PreserveError {
     |source| PreserveError::Io { what: what.into(), source }
+}
+
+fn no_scratch(folder: &Path) -> impl Fn(io::Error) -> PreserveError + '_ {
+    // `tempfile` names a file that never was.
+    move |source| PreserveError::Scratch { folder: folder.to_owned(), source: source.kind().into() }
 }
 
 /// Puts a recipe into a pantry. `file` is the name of its file, `lock` the text of its lock.
@@ -56,7 +69,7 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
         }
     }
 
-    let mut tar = tempfile::tempfile_in(order.supply.scratch).map_err(failed("a temporary file"))?;
+    let mut tar = tempfile::tempfile_in(order.supply.scratch).map_err(no_scratch(order.supply.scratch))?;
     let (folder, interrupt) = (planned.root.path(), order.supply.interrupt);
     pack(folder, &planned.root.used().into_keys().collect(), &mut tar, interrupt).map_err(|error| {
         match interrupt.load(Ordering::Relaxed) {
@@ -64,9 +77,9 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
             false => failed(format!("the files in {}", folder.display()))(error),
         }
     })?;
-    tar.rewind().map_err(failed("a temporary file"))?;
-    let (digest, size) = digest_of(&tar).map_err(failed("a temporary file"))?;
-    tar.rewind().map_err(failed("a temporary file"))?;
+    tar.rewind().map_err(no_scratch(order.supply.scratch))?;
+    let (digest, size) = digest_of(&tar).map_err(no_scratch(order.supply.scratch))?;
+    tar.rewind().map_err(no_scratch(order.supply.scratch))?;
     pantry.blob(digest, size, || Ok(Box::new(&tar)))?;
     let files = Packed::descriptor(Role::Files, digest, size);
 
@@ -276,7 +289,7 @@ pub fn restore(
 /// # Errors
 /// What is missing or wrong.
 pub fn complete(pantry: &Pantry, packed: &Packed, scratch: &Path, interrupt: &AtomicBool) -> Result<(), PreserveError> {
-    let folder = tempfile::tempdir_in(scratch).map_err(failed("a temporary folder"))?;
+    let folder = tempfile::tempdir_in(scratch).map_err(no_scratch(scratch))?;
     let restored = restore(pantry, packed, folder.path(), scratch, interrupt)?;
     let supply = Supply {
         pantries: std::slice::from_ref(pantry),

@@ -48,11 +48,11 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
 fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> Result<ExitCode, String> {
     let interrupt = heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
     let pantries: Vec<Pantry> = arguments.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?;
-    let store = store(env)?;
+    let store = store(env).ok();
     let notice = |text: &str| report.notice(text);
     let drill = Drill {
         pantries: &pantries,
-        store: &store,
+        store: store.as_ref(),
         scratch: &env.scratch,
         interrupt: &interrupt,
         notice: &notice,

@@ -126,7 +126,11 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
     let mut recipes = Vec::new();
     if let Some(pantry) = &pantry {
         for (digest, packed) in &pantry.catalog.recipes {
-            let why = complete(pantry, packed, &env.scratch, &interrupt).err().map(|error| shown(&error));
+            let why = match complete(pantry, packed, &env.scratch, &interrupt) {
+                // That is no fault of the pantry's.
+                Err(error @ PreserveError::Scratch { .. }) => return Err(say(shown(&error))),
+                done => done.err().map(|error| shown(&error)),
+            };
             if interrupt.load(Ordering::Relaxed) {
                 return Err(say("interrupted".to_owned()));
             }

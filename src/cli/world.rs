@@ -28,7 +28,7 @@ pub struct Sources {
 /// What is behind the options and the environment.
 pub struct World<'a> {
     pantries: Vec<Pantry>,
-    store: Store,
+    store: Option<Store>,
     online: Option<Online>,
     scratch: &'a Path,
     /// Set by a signal.
@@ -52,7 +52,8 @@ impl<'a> World<'a> {
         };
         Ok(Self {
             pantries: sources.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?,
-            store: store(env)?,
+            // Who fetches nothing needs none.
+            store: store(env).ok(),
             online,
             scratch: &env.scratch,
             interrupt: heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?,
@@ -65,7 +66,7 @@ impl<'a> World<'a> {
     pub fn supply<'w>(&'w self, folder: &'w Path) -> Supply<'w> {
         Supply {
             pantries: &self.pantries,
-            store: Some(&self.store),
+            store: self.store.as_ref(),
             reach: self.online.as_ref().map_or(Reach::Disk, Reach::Network),
             folder,
             scratch: self.scratch,

@@ -56,7 +56,7 @@ impl Supply<'_> {
         let store = self.store.map(|store| format!("the store ({})", store.folder().display()));
         let looked = match (self.pantries, store) {
             ([], Some(store)) => format!("it is not in {store}"),
-            ([], None) => "there is neither a pantry nor a store to take it from".to_owned(),
+            ([], None) => "there is no place for a store (set REBAKE_CACHE or HOME)".to_owned(),
             ([one], None) => format!("it is not in the pantry {}", one.folder().display()),
             ([one], Some(store)) => format!("it is neither in the pantry {} nor in {store}", one.folder().display()),
             (several, None) => format!("it is in none of the {} pantries", several.len()),

@@ -6,6 +6,7 @@ use crate::support::{Sample, attempt, needs, run, tool};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 #[test]
 fn a_pantry_is_the_same_bytes_however_it_was_filled() {
@@ -226,7 +227,15 @@ fn a_folder_that_cannot_be_written_is_said() {
     }
     assert_eq!(snapshot(&kitchen.work.join("P")), whole);
     assert!(!kitchen.work.join("Q").exists());
-    run(&mut kitchen.wrapped(&nobody, &["pantry", "check", "P"]));
+    // The scratch folder of the tests may be root's alone.
+    let check = |scratch: &Path| attempt(kitchen.wrapped(&nobody, &["pantry", "check", "P"]).env("TMPDIR", scratch));
+    let scratch = kitchen.work.mkdir("scratch");
+    fs::set_permissions(&scratch, fs::Permissions::from_mode(0o777)).expect("a mode");
+    check(&scratch).success();
+    // That there is none is no fault of the pantry's.
+    fs::set_permissions(&scratch, fs::Permissions::from_mode(0o700)).expect("a mode");
+    let output = check(&scratch);
+    assert!(output.code() == Some(2) && output.said().contains("temporary files"), "{output}");
 }
 
 #[test]

@@ -35,9 +35,11 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
-    // `--update` takes names of inputs, which have no slash: what looks like a path is a recipe.
+    // `--update` takes names of inputs, which have no slash: what looks like a path, or holds a recipe, is a recipe.
     let is_path = |name: &String| {
-        name.contains('/') || matches!(name.as_str(), "." | "..") || name.ends_with(".toml") || name.ends_with(".json")
+        let holds = |file: &str| Path::new(name).join(file).is_file();
+        let looks = name.contains('/') || matches!(name.as_str(), "." | "..");
+        looks || name.ends_with(".toml") || name.ends_with(".json") || holds("rebake.toml") || holds("rebake.json")
     };
     let (paths, names): (Vec<String>, Vec<String>) = arguments.update.iter().flatten().cloned().partition(is_path);
     let mut named = arguments.recipes.clone();

@@ -96,6 +96,13 @@ impl Supply<'_> {
                 shortages.push(Shortage { input: name.clone(), why, mistake });
             }
         }
+        for (name, pinned) in &recipe.phase.inputs {
+            if let PinnedInput::OnDisk(image) = pinned {
+                self.say(&format!(
+                    "the input `{name}` ({image}) is not pinned: what is there now is taken; `rebake lock` pins it"
+                ));
+            }
+        }
         if shortages.is_empty() { Ok(inputs) } else { Err(shortages) }
     }
 

@@ -226,7 +226,7 @@ fn a_store_that_cannot_be_written_still_gives_what_it_has() {
     let said = ended(2, &attempt(&mut nobody(&desk, &["build", "-o", &out])));
     assert_says(&said, &["the store ", "home/.cache/rebake cannot be used: Permission denied"]);
     let said = ended(2, &attempt(nobody(&desk, &["build", "-o", &out]).env_remove("HOME")));
-    assert_says(&said, &["there is no place for the store: set REBAKE_CACHE or HOME"]);
+    assert_says(&said, &["there is no place for a store (set REBAKE_CACHE or HOME)"]);
     // Nor a recipe's folder.
     fs::remove_file(desk.lock_path()).expect("a lock");
     let fresh = desk.work.mkdir("fresh");

@@ -11,6 +11,7 @@ use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
 use crate::lock::{Lock, Pinned};
 use crate::oci::{ImageName, Nowhere, Platform, Sink, Transport};
+use crate::pantry::Pantry;
 use crate::plan::{self, Context, Plan};
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Stamp, Syntax, Variables, parse};
 use crate::source::Inputs;
@@ -49,8 +50,6 @@ pub enum Stamping<'a> {
         /// Whether the recipe's folder may differ from the commit. The image then says so.
         allow_dirty: bool,
     },
-    /// Somebody knew it when the recipe was preserved.
-    Given(&'a Stamp),
     /// It does not matter: only what is the same at every commit is looked at.
     Any,
 }
@@ -154,24 +153,34 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
     let supply = Supply { folder: root.path(), ..order.supply };
     let interrupt = supply.interrupt;
     let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };
-    let mut stamp = match order.stamping {
-        _ if recipe.stamps().is_empty() => None,
-        Stamping::Ask { file, allow_dirty } => {
-            let written = [Some(output), destination];
-            let written: Vec<&Path> = written.into_iter().flatten().collect();
-            Some(stamp::ask(&recipe, &stamp::Asking { order, file, allow_dirty, written: &written })?)
-        }
-        Stamping::Given(stamp) => Some((stamp.clone(), None)),
-        Stamping::Any => Some((Stamp::sample(), None)),
+    let ask = || {
+        Ok::<_, Failure>(match order.stamping {
+            _ if recipe.stamps().is_empty() => None,
+            Stamping::Ask { file, allow_dirty } => {
+                let written = [Some(output), destination];
+                let written: Vec<&Path> = written.into_iter().flatten().collect();
+                Some(stamp::ask(&recipe, &stamp::Asking { order, file, allow_dirty, written: &written })?)
+            }
+            Stamping::Any => Some((Stamp::sample(), None)),
+        })
     };
+    let mut stamp = ask()?;
     let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
     let plan = |stamp: Option<&Stamp>| plans(&recipe, &root, &inputs, stamp, order).map_err(stopped);
     let mut plans = plan(stamp.as_ref().map(|(stamp, _)| stamp))?;
-    if let Some((stamp, Some(files))) = &mut stamp
-        && stamp::altered(&root, *files, order, &recipe)?
-    {
-        stamp.dirty = true;
-        plans = plan(Some(stamp))?;
+    match &mut stamp {
+        Some((stamp, Some(files))) if stamp::altered(&root, *files, order, &recipe)? => {
+            stamp.dirty = true;
+            plans = plan(Some(stamp))?;
+        }
+        // Fetching inputs may have taken hours, and the files are held against what they were only since they were planned.
+        Some((stamp, None)) => {
+            if let Some((now, _)) = ask()?.filter(|(now, _)| now != stamp) {
+                plans = plan(Some(&now))?;
+                *stamp = now;
+            }
+        }
+        _ => {}
     }
     Ok(Planned { recipe, inputs, plans, root, stamp: stamp.map(|(stamp, _)| stamp) })
 }
@@ -272,16 +281,26 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     if planned.stamp.as_ref().is_some_and(|stamp| stamp.dirty) {
         tags = tags.into_iter().map(plan::dirty_tag).collect();
     }
+    if let Target::Layout(path) = target
+        && Pantry::open(path).is_ok()
+    {
+        let message = format!("{destination} is a pantry, and an image in its place would replace all that it holds");
+        return Err(Failure::Unsupported(message));
+    }
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
         Target::Archive(_, path) => Staging::begin_file(path),
     };
     let staging = staging.map_err(cannot_write)?;
     let image = planned.write(order, &staging, cannot_write)?;
-    if goal.locked
-        && let Some((expected, found)) = order.lock.and_then(|lock| difference(&lock.expected, &image))
-    {
-        return Err(Failure::Differs { expected, found });
+    if let Some(lock) = order.lock.filter(|lock| goal.locked && !lock.expected.is_empty()) {
+        let found = match planned.stamp {
+            Some(_) => expectation(order)?,
+            None => record(&image, false),
+        };
+        if let Some((expected, found)) = difference(&lock.expected, &found) {
+            return Err(Failure::Differs { expected, found });
+        }
     }
     let interrupt = order.supply.interrupt;
     match target {

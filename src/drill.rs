@@ -6,7 +6,6 @@
 
 use crate::build::{Failure, Order, Stamping, difference, measure, record};
 use crate::lock::{Expected, Lock, Pinned};
-use crate::oci::Digest;
 use crate::pantry::Pantry;
 use crate::recipe::{Diagnostic, Recipe, Syntax, parse};
 use crate::store::Store;
@@ -29,8 +28,6 @@ pub struct Drill<'a> {
     pub interrupt: &'a AtomicBool,
     /// Is told what a user may want to know though it is no failure.
     pub notice: &'a (dyn Fn(&str) + Sync),
-    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
-    pub source_date_epoch: Option<i64>,
     /// How many workers compress.
     pub jobs: usize,
 }
@@ -103,6 +100,7 @@ impl Drill<'_> {
             copies: BTreeMap::new(),
         };
         let recipe = parse(subject.text, subject.syntax).and_then(|recipe| recipe.pin(subject.lock));
+        let stamped = recipe.as_ref().is_ok_and(|recipe| !recipe.stamps().is_empty());
         if let Ok(recipe) = &recipe {
             row.copies = self.copies(recipe, subject.folder);
         }
@@ -112,18 +110,18 @@ impl Drill<'_> {
             syntax: subject.syntax,
             lock: subject.lock,
             supply: self.supply(self.pantries, store, subject.folder),
-            source_date_epoch: self.source_date_epoch,
+            // What a lock expects does not depend on the environment.
+            source_date_epoch: None,
             jobs: self.jobs,
             stamping: Stamping::Any,
         };
         row.outcome = match measure(&order) {
             Ok(image) => match expected {
                 None => {
-                    let stamped = recipe.is_ok_and(|recipe| !recipe.stamps().is_empty());
                     row.rebuilt = Some(shown(&record(&image, stamped)));
                     Outcome::Unrecorded
                 }
-                Some(expected) => match difference(expected, &image) {
+                Some(expected) => match difference(expected, &record(&image, stamped)) {
                     None => {
                         row.rebuilt.clone_from(&row.expected);
                         Outcome::Same
@@ -173,12 +171,5 @@ impl Drill<'_> {
 
 /// What is expected, in a word.
 fn shown(expected: &Expected) -> String {
-    if let Some(image) = expected.image {
-        return image.to_string();
-    }
-    let layers: Vec<&Digest> = expected.layers.values().flatten().collect();
-    match layers[..] {
-        [one] => format!("the layer {one}"),
-        _ => format!("{} layers", layers.len()),
-    }
+    expected.image.or(expected.unstamped).map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
 }

@@ -7,7 +7,9 @@ pub fn masked(text: &str) -> String {
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find("://") {
         let (before, url) = rest.split_at(at + "://".len());
-        let end = url.find(|c: char| c.is_whitespace() || "'\"`<>\\".contains(c)).unwrap_or(url.len());
+        // A password may hold almost anything; the quotes and brackets around an address are no part of it.
+        let end = url.find(char::is_whitespace).unwrap_or(url.len());
+        let end = url.get(..end).map_or(end, |url| url.trim_end_matches(|c| "'\"`<>\\)],;".contains(c)).len());
         let (url, behind) = url.split_at(end);
         let (address, query) = url.split_at(url.find('?').unwrap_or(url.len()));
         let (user, address) = address.split_at(user(address));
@@ -48,6 +50,8 @@ mod tests {
             ("https://tökén@example.com", "https://*******@example.com"),
             ("'http://a@b' and ssh://git@host/x", "'http://*@b' and ssh://***@host/x"),
             ("127.0.0.1 (http://127.0.0.1:80/x@1.tgz, 5 tries)", "127.0.0.1 (http://127.0.0.1:80/x@1.tgz, 5 tries)"),
+            ("`http://me:it's3cret@host/x`, and", "`http://************@host/x`, and"),
+            ("https://host/x?sig=ab<s3cret>x", "https://host/x?***=***********"),
             ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
             ("docker://localhost:5000/a/b@sha256:00", "docker://localhost:5000/a/b@sha256:00"),
             ("registry.example.com/a:1@sha256:00; ://", "registry.example.com/a:1@sha256:00; ://"),

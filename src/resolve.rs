@@ -1,7 +1,7 @@
 //! Finds out what the inputs of a recipe are now: recipe, and perhaps the lock it has → lock. This is the one place that follows
 //! a moving reference.
 
-use crate::lock::{Expected, Files, Lock, Locked, Pin, fits, own_digest, urls};
+use crate::lock::{Expected, Files, Lock, Locked, Pin, fits, locked_url, own_digest, urls};
 use crate::oci::{Digest, ImageName, Platform, Transport};
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Spanned, Template};
 use crate::source::image;
@@ -137,16 +137,30 @@ fn one(recipe: &Recipe<Source>, input: &Input, old: Option<&Locked>, supply: &Su
             let (tree, tar) = supply.export(&repository, &commit, subdir.as_deref())?;
             Ok(Locked::Git { git: git.value.clone(), rev, subdir, commit: commit.id, tree, tar })
         }
-        Input::Image { image } => match &image.transport {
-            Transport::Registry(_) => in_registry(recipe, image, old, supply),
-            Transport::DockerArchive(path) => {
-                let found = hash(&supply.folder.join(path), supply.interrupt);
-                let (digest, size) = found
-                    .map_err(|error| SupplyError::Missing(format!("{} cannot be read: {error}", path.display())))?;
-                Ok(Locked::Archive { image: image.value.to_string(), file: Pin { digest, size } })
-            }
-            Transport::Layout(_) | Transport::OciArchive(_) => on_disk(recipe, image, supply),
+        Input::Image { image } => match (&image.transport, old.filter(|old| covers(recipe, old))) {
+            // One on this disk moves as little by itself as one in a registry.
+            (_, Some(old)) => Ok(old.clone()),
+            (transport, None) => match transport {
+                Transport::Registry(_) => in_registry(recipe, image, old, supply),
+                Transport::DockerArchive(path) => {
+                    let found = hash(&supply.folder.join(path), supply.interrupt);
+                    let (digest, size) = found
+                        .map_err(|error| SupplyError::Missing(format!("{} cannot be read: {error}", path.display())))?;
+                    Ok(Locked::Archive { image: image.value.to_string(), file: Pin { digest, size } })
+                }
+                Transport::Layout(_) | Transport::OciArchive(_) => on_disk(recipe, image, supply),
+            },
         },
+    }
+}
+
+/// Whether a lock has an image for every platform of the recipe, and for no other.
+fn covers(recipe: &Recipe<Source>, locked: &Locked) -> bool {
+    match locked {
+        Locked::Image { platforms: pins, .. } => {
+            pins.len() == recipe.image.platforms.len() && platforms(recipe).all(|platform| pins.contains_key(platform))
+        }
+        _ => true,
     }
 }
 
@@ -185,7 +199,7 @@ fn file(
         Some(one) if !differs => Files::One(one),
         _ => Files::Each(files),
     };
-    Ok(Locked::Url { url: url.to_string(), files })
+    Ok(Locked::Url { url: locked_url(recipe, url), files })
 }
 
 /// Fetches a file to see what it is.

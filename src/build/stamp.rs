@@ -90,8 +90,9 @@ pub(super) fn ask<P>(recipe: &Recipe<P>, asking: &Asking) -> Result<(Stamp, Opti
         commit: facts.commit,
         time: facts.time,
         describe: facts.describe,
-        branch: facts.branch,
-        source: facts.source,
+        // Only what the recipe asks for: two clones agree on the rest of it too.
+        branch: facts.branch.filter(|_| recipe.stamp_of("git.branch").is_some()),
+        source: facts.source.filter(|_| recipe.image.origin.is_some()),
         provenance: Provenance {
             path: facts.prefix + &name.to_string_lossy(),
             recipe: digest(order.text.as_bytes()),

@@ -56,7 +56,6 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         scratch: &env.scratch,
         interrupt: &interrupt,
         notice: &notice,
-        source_date_epoch: super::world::source_date_epoch(env)?,
         jobs: options.jobs(env),
     };
     let at = arguments.rev.as_deref().map(|rev| At::new(rev, env)).transpose()?;

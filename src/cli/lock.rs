@@ -157,7 +157,8 @@ impl Command<'_> {
                 syntax: recipe.syntax,
                 lock: Some(&resolved.lock),
                 supply,
-                source_date_epoch: self.world.source_date_epoch,
+                // What a lock expects does not depend on the environment.
+                source_date_epoch: None,
                 jobs: self.jobs,
                 stamping: Stamping::Any,
             };
@@ -178,7 +179,9 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The error would name the hidden file, which nobody will find.
-    let file = tempfile::Builder::new().prefix(".rebake.lock-").tempfile_in(folder);
+    let file = tempfile::Builder::new() // Should rebake be killed now, it is known for a leftover of ours, and goes into no image.
+        .prefix(".rebake-out.rebake-lock-")
+        .tempfile_in(folder);
     let mut file = file.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);

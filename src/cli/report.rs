@@ -63,7 +63,7 @@ impl Report {
         let group = Group::with_title(Level::ERROR.primary_title(printable(message)));
         self.stderr(&self.renderer.render(&[group]));
         if self.json {
-            self.document(&json!({ "error": { "message": masked(message) } }));
+            self.document(&json!({ "error": { "message": message } }));
         }
         ExitCode::from(2)
     }
@@ -116,6 +116,8 @@ impl Report {
 
     /// The one JSON document on standard output.
     pub fn document(&self, document: &Value) {
+        let mut document = document.clone();
+        cover(&mut document);
         let mut out = std::io::stdout().lock();
         // A reader that is gone has read what it wanted.
         let _ = writeln!(out, "{document:#}").and_then(|()| out.flush());
@@ -123,6 +125,16 @@ impl Report {
 
     fn stderr(&self, text: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// Covers the secrets in every text of a document.
+fn cover(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = masked(text),
+        Value::Array(values) => values.iter_mut().for_each(cover),
+        Value::Object(values) => values.values_mut().for_each(cover),
+        _ => {}
     }
 }
 
@@ -155,10 +167,10 @@ fn as_json(source: &Source, mistake: &Diagnostic) -> Value {
         .iter()
         .map(|label| {
             let (line, column) = line_and_column(source.text, label.span.start);
-            json!({ "line": line, "column": column, "text": masked(&label.text) })
+            json!({ "line": line, "column": column, "text": label.text })
         })
         .collect();
-    json!({ "message": masked(&mistake.message), "places": places, "help": mistake.help })
+    json!({ "message": mistake.message, "places": places, "help": mistake.help })
 }
 
 /// Control characters of a hostile file name never reach the terminal, nor does a password in an address.

@@ -3,13 +3,12 @@
 use super::env::Env;
 use super::report::Report;
 use rebake::git;
-use rebake::net::Http;
 use rebake::pantry::Pantry;
 use rebake::store::Store;
 use rebake::supply::{Online, Reach, Supply};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 /// Where inputs may come from.
 #[derive(Debug, clap::Args)]
@@ -44,7 +43,8 @@ impl<'a> World<'a> {
         let online = match sources.offline {
             true => None,
             false => Some(Online {
-                http: Http::new(&env.net).map_err(|error| error.to_string())?,
+                net: env.net.clone(),
+                http: OnceLock::new(),
                 credentials: env.credentials.clone(),
                 insecure: sources.insecure,
                 git: git::Online::new(),

@@ -87,7 +87,9 @@ pub(super) fn scrubbed(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, url) = rest.split_at(at + 3);
         out.push_str(before);
-        let end = url.find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '>')).unwrap_or(url.len());
+        // A password may hold almost anything; the quotes around an address are no part of it.
+        let end = url.find(char::is_whitespace).unwrap_or(url.len());
+        let end = url.get(..end).map_or(end, |url| url.trim_end_matches(['\'', '"', '>']).len());
         let (url, behind) = url.split_at(end);
         let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
         // A password may hold a slash that nobody escaped, so the last `@` counts; a path that has one loses its start.

@@ -113,6 +113,17 @@ impl Repository {
         let status = ask(&[
             "-c",
             "status.relativePaths=false",
+            // What the user's configuration would overlook, the image would not.
+            "-c",
+            "core.fileMode=true",
+            "-c",
+            "core.trustctime=true",
+            "-c",
+            "core.checkStat=default",
+            "-c",
+            "core.ignoreStat=false",
+            "-c",
+            "core.excludesFile=/dev/null",
             "status",
             "--porcelain=v2",
             "-z",

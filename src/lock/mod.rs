@@ -5,7 +5,7 @@ mod pin;
 mod read;
 mod write;
 
-pub use pin::{File, Pinned, PinnedInput, changes, fits, own_digest, urls};
+pub use pin::{File, Pinned, PinnedInput, changes, fits, locked_url, own_digest, urls};
 
 use crate::oci::{Digest, Platform};
 use std::collections::BTreeMap;
@@ -99,11 +99,11 @@ impl Files {
 pub struct Expected {
     /// The image: its manifest, or its index.
     pub image: Option<Digest>,
-    /// The manifest of each platform.
+    /// The same of an image that carries its commit, with a fixed stand-in for all that the commit adds: this file is part of
+    /// that commit, so the image itself cannot be known here.
+    pub unstamped: Option<Digest>,
+    /// The manifest of each platform, of the one or of the other.
     pub manifests: BTreeMap<Platform, Digest>,
-    /// The layers of each platform, for an image that carries its commit: this file is part of that commit, so its manifest
-    /// cannot be known here.
-    pub layers: BTreeMap<Platform, Vec<Digest>>,
 }
 
 impl Expected {

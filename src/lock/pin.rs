@@ -3,7 +3,7 @@
 use super::{Files, Lock, Locked, Pin};
 use crate::mask::masked;
 use crate::oci::{Digest, ImageName, Platform, Transport};
-use crate::recipe::{Diagnostic, Input, Recipe, Source, Span, Spanned, Variables};
+use crate::recipe::{Diagnostic, Input, Recipe, Source, Span, Spanned, Template, Variables};
 use std::collections::BTreeMap;
 
 /// The phase of a recipe whose inputs are all pinned.
@@ -160,6 +160,14 @@ pub fn urls<P>(recipe: &Recipe<P>, input: &Input, platform: &Platform) -> Vec<St
     }
 }
 
+/// A URL as a lock has it: another version is another URL, another platform is not.
+#[must_use]
+pub fn locked_url<P>(recipe: &Recipe<P>, url: &Template) -> String {
+    let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
+    // Which platform it is does not matter.
+    url.expand_but_platform(&Variables::new(&recipe.image.name, version, &Platform::linux_amd64()))
+}
+
 /// The digest that the recipe itself gives a URL input on a platform.
 #[must_use]
 pub fn own_digest(input: &Input, platform: &Platform) -> Option<Digest> {
@@ -241,9 +249,12 @@ fn changed<P>(recipe: &Recipe<P>, name: &str, input: &Spanned<Input>, locked: &L
     match (&input.value, locked) {
         (Input::Image { image }, Locked::Image { image: there, .. } | Locked::Archive { image: there, .. }) => {
             key("image", image.span, Some(&image.value.to_string()), Some(there));
+            if let (Some(own), Locked::Image { top, .. }) = (image.digest, locked) {
+                key("digest", image.span, Some(&own.to_string()), Some(&top.digest.to_string()));
+            }
         }
         (Input::Url { url, .. }, Locked::Url { url: there, files }) => {
-            key("url", url.span, Some(&url.to_string()), Some(there));
+            key("url", url.span, Some(&locked_url(recipe, url)), Some(there));
             for platform in &recipe.image.platforms {
                 if let (Some(own), Some(there)) = (own_digest(input, platform), files.get(platform)) {
                     key("sha256", input.span, Some(&own.hex()), Some(&there.digest.hex()));

@@ -1,7 +1,7 @@
 //! The text of a lock → [`Lock`]. It may have been merged by hand or edited, so every mistake has its line.
 
 use super::{Expected, Files, Lock, Locked, Pin, VERSION};
-use crate::oci::{Digest, Platform};
+use crate::oci::Platform;
 use crate::recipe::{Diagnostic, Span};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -184,7 +184,7 @@ impl<'t> Block<'t> {
         if let Some(image) = self.optional("image")? {
             let pin = self.pin()?;
             let platforms = self.platforms()?;
-            return Ok(match platforms.is_empty() {
+            return Ok(match image.starts_with("docker-archive:") {
                 true => Locked::Archive { image, file: pin },
                 false => Locked::Image { image, top: pin, platforms },
             });
@@ -208,19 +208,12 @@ impl<'t> Block<'t> {
     }
 
     fn expected(mut self) -> Result<Expected> {
-        let at = self.span_of("image");
-        let image = self.optional("image")?.map(|digest| parsed(&digest, at)).transpose()?;
-        let mut expected = Expected { image, ..Expected::default() };
-        if let Some((layers, _)) = self.table("layers")? {
-            for (key, value) in layers {
-                let DeValue::Array(digests) = value.get_ref() else {
-                    return Err(Diagnostic::at(span(&value), "the layers are no list").help(HELP));
-                };
-                let digests = digests.iter().map(|digest| parsed(&string(digest, "layers")?, span(digest)));
-                let digests = digests.collect::<Result<Vec<Digest>>>()?;
-                expected.layers.insert(self.platform(&key)?, digests);
-            }
-        }
+        let mut digest = |key: &str| {
+            let at = self.span_of(key);
+            self.optional(key)?.map(|digest| parsed(&digest, at)).transpose()
+        };
+        let (image, unstamped) = (digest("image")?, digest("unstamped")?);
+        let mut expected = Expected { image, unstamped, ..Expected::default() };
         for (key, value) in std::mem::take(&mut self.table) {
             let platform = self.platform(&key)?;
             expected.manifests.insert(platform, parsed(&string(&value, key.get_ref())?, span(&value))?);

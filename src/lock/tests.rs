@@ -57,7 +57,7 @@ fn a_lock_is_read_as_it_was_written_whatever_the_line_ends() {
     lock.inputs.insert("one".to_owned(), one);
     lock.expected.image = Some(digest(8));
     lock.expected.manifests.insert(platform("linux/arm/v7"), digest(9));
-    lock.expected.layers.insert(platform("linux/amd64"), vec![digest(1), digest(2)]);
+    lock.expected.unstamped = Some(digest(7));
     let text = lock.to_string();
     assert_eq!(Lock::parse(&text).unwrap(), lock, "{text}");
     assert_eq!(Lock::parse(&text.replace('\n', "\r\n")).unwrap(), lock);
@@ -127,6 +127,32 @@ fn a_stale_lock_says_which_key_changed() {
         assert!(mistakes.iter().any(|mistake| mistake.message == message), "{mistakes:#?}");
         assert!(mistakes.iter().all(|mistake| !mistake.message.contains("not pinned")), "{mistakes:#?}");
     }
+}
+
+#[test]
+fn another_version_is_another_url_and_another_platform_is_not() {
+    let text = RECIPE.replace("[image]", "[image]\nversion = '1.0'").replace("tini-{arch}", "tini-{version}-{arch}");
+    let mut lock = lock();
+    if let Some(Locked::Url { url, .. }) = lock.inputs.get_mut("tini") {
+        *url = "https://example.com/tini-1.0-{arch}".to_owned();
+    }
+    let changed = |text: &str| changes(&parse(text, Syntax::Toml).unwrap(), &lock);
+    assert_eq!(changed(&text), []);
+    let stale = changed(&text.replace("'1.0'", "'1.1'"));
+    assert_eq!(stale[0].message, "the lock was made for another `url` of the input `tini`");
+    assert_eq!(stale.len(), 1);
+}
+
+#[test]
+fn a_digest_in_the_recipe_and_another_in_the_lock_do_not_fit() {
+    let own = format!("docker.io/library/debian:12-slim@{}", digest(9));
+    let text = RECIPE.replace("docker.io/library/debian:12-slim", &own);
+    let mut lock = lock();
+    if let Some(Locked::Image { image, .. }) = lock.inputs.get_mut("debian") {
+        image.clone_from(&own);
+    }
+    let stale = changes(&parse(&text, Syntax::Toml).unwrap(), &lock);
+    assert_eq!(stale[0].message, "the lock was made for another `digest` of the input `debian`");
 }
 
 #[test]

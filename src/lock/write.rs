@@ -47,20 +47,13 @@ fn input(f: &mut Formatter<'_>, locked: &Locked) -> fmt::Result {
 }
 
 fn expected(f: &mut Formatter<'_>, expected: &Expected) -> fmt::Result {
-    let Expected { image, manifests, layers } = expected;
-    if image.is_some() || !manifests.is_empty() {
+    let Expected { image, unstamped, manifests } = expected;
+    if !expected.is_empty() {
         f.write_str("\n[expected]\n")?;
         image.iter().try_for_each(|image| text(f, "image", &image.to_string()))?;
+        unstamped.iter().try_for_each(|image| text(f, "unstamped", &image.to_string()))?;
         for (platform, manifest) in manifests {
             text(f, &key(&platform.to_string()), &manifest.to_string())?;
-        }
-    }
-    if !layers.is_empty() {
-        f.write_str("\n[expected.layers]\n")?;
-        for (platform, layers) in layers {
-            writeln!(f, "{} = [", key(&platform.to_string()))?;
-            layers.iter().try_for_each(|layer| writeln!(f, "  {},", quoted(&layer.to_string())))?;
-            f.write_str("]\n")?;
         }
     }
     Ok(())

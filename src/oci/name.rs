@@ -66,6 +66,12 @@ impl ImageName {
         }
     }
 
+    /// The same image, which must have this digest.
+    #[must_use]
+    pub fn pinned(&self, digest: Digest) -> Self {
+        Self { digest: Some(digest), ..self.clone() }
+    }
+
     /// The same image, in another place on disk.
     #[must_use]
     pub fn at(&self, place: PathBuf) -> Self {
@@ -81,8 +87,10 @@ impl ImageName {
     /// As it was typed, but for the digest: what people call the image.
     #[must_use]
     pub fn without_digest(&self) -> String {
-        let pinned = self.digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-        self.text.strip_suffix(&pinned).unwrap_or(&self.text).to_owned()
+        match self.text.rsplit_once('@') {
+            Some((name, digest)) if digest.starts_with("sha256:") => name.to_owned(),
+            _ => self.text.clone(),
+        }
     }
 
     /// Whether some text is a tag.

@@ -4,6 +4,8 @@ use super::{Created, Mtime, Recipe, Span, Statement, Template};
 use crate::oci::Digest;
 use std::collections::BTreeMap;
 
+/// 9999-12-31T23:59:59Z
+const LAST: i64 = 253_402_300_799;
 /// What the names of kept facts begin with.
 const FACT: &str = "dev.rebake.stamp.";
 
@@ -54,7 +56,7 @@ impl Stamp {
         let fact = |name: &str| facts.get(&format!("{FACT}{name}")).cloned();
         Some(Self {
             commit: fact("commit")?,
-            time: fact("time")?.parse().ok()?,
+            time: fact("time")?.parse().ok().filter(|time| (0..=LAST).contains(time))?,
             describe: fact("describe"),
             branch: fact("branch"),
             source: fact("source"),

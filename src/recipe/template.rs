@@ -164,6 +164,17 @@ impl Template {
         text
     }
 
+    /// The text with every placeholder filled in that is the same on all platforms; the others stay as they are.
+    #[must_use]
+    pub fn expand_but_platform(&self, variables: &Variables) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Placeholder(name) if OF_PLATFORM.contains(name) => format!("{{{name}}}"),
+            Part::Placeholder(name) => variables.get(name).to_owned(),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// Whether it may expand to different texts on different platforms.
     #[must_use]
     pub fn differs_by_platform(&self) -> bool {

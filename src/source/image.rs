@@ -63,7 +63,7 @@ enum Blob {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// It is in a registry.
-    #[error("it is in a registry, and this version of rebake reads images from disk only")]
+    #[error("it is in a registry, and only one on this disk can be opened")]
     Registry,
     /// The place cannot be read.
     #[error("cannot read {path}: {source}")]

@@ -151,7 +151,7 @@ impl Store {
         let folder = self.folder.join("partial");
         fs::create_dir_all(&folder).map_err(|error| self.failed(error))?;
         let Some(digest) = digest else {
-            let file = tempfile::Builder::new().prefix(NEW).tempfile_in(&folder);
+            let file = tempfile::Builder::new().prefix(NEW).permissions(as_umask()).tempfile_in(&folder);
             let (file, path) = file.and_then(|file| Ok(file.keep()?)).map_err(|error| self.failed(error))?;
             file.lock().map_err(|error| self.failed(error))?;
             self.sweep(&folder, &file).map_err(|error| self.failed(error))?;
@@ -317,9 +317,15 @@ fn files(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     Ok(files)
 }
 
+/// What the user's umask leaves, as for any other file.
+fn as_umask() -> fs::Permissions {
+    fs::Permissions::from_mode(0o666)
+}
+
 /// Makes a file read-only: nobody edits what is named by its digest by mistake.
 fn read_only(file: &File) -> io::Result<()> {
-    file.set_permissions(fs::Permissions::from_mode(0o444))
+    let mode = file.metadata()?.permissions().mode();
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o444))
 }
 
 #[cfg(test)]

@@ -75,9 +75,10 @@ impl Part {
 
     /// Gives it its name.
     pub(super) fn place(mut self, path: &Path) -> io::Result<()> {
-        read_only(&self.file)?;
         self.file.sync_all()?;
         fs::rename(&self.path, path)?;
+        // Not before: a part that was left half placed has to be writable.
+        read_only(&self.file)?;
         self.temporary = false;
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }

@@ -11,38 +11,41 @@ use crate::store::{Part, hash};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
 
 /// How many blobs are fetched at a time.
 const AT_ONCE: usize = 4;
 
 /// A registry's repository, if it may be asked.
-pub struct Remote {
-    repository: Option<(Registry, String)>,
+pub struct Remote<'a> {
+    online: Option<&'a Online>,
+    name: Option<String>,
+    /// Once something is to be fetched.
+    registry: OnceLock<Registry>,
 }
 
-impl Remote {
+impl<'a> Remote<'a> {
     /// The repository of an image's name.
     #[must_use]
-    pub fn new(online: Option<&Online>, name: &ImageName) -> Self {
-        let repository = match (&name.transport, online) {
-            (Transport::Registry(repository), Some(online)) => {
-                let registry = Registry::new(&online.http, &online.credentials, online.insecure);
-                Some((registry, repository.clone()))
-            }
+    pub fn new(online: Option<&'a Online>, name: &ImageName) -> Self {
+        let name = match &name.transport {
+            Transport::Registry(repository) if online.is_some() => Some(repository.clone()),
             _ => None,
         };
-        Self { repository }
+        Self { online, name, registry: OnceLock::new() }
     }
 
     /// With its registry: `docker.io/library/debian`.
     fn shown(&self) -> String {
-        self.repository.as_ref().map(|(_, name)| name.clone()).unwrap_or_default()
+        self.name.clone().unwrap_or_default()
     }
 
-    fn repository(&self) -> Option<crate::registry::Repository<'_>> {
-        self.repository.as_ref().map(|(registry, name)| registry.repository(name))
+    fn repository(&self) -> Result<Option<crate::registry::Repository<'_>>, SupplyError> {
+        let (Some(online), Some(name)) = (self.online, &self.name) else { return Ok(None) };
+        let http = online.http()?;
+        let registry = self.registry.get_or_init(|| Registry::new(http, &online.credentials, online.insecure));
+        Ok(Some(registry.repository(name)))
     }
 }
 
@@ -90,7 +93,8 @@ impl Supply<'_> {
         let found = found.map_err(|error| self.gone(error.to_string()))?;
         let wanted = pin.map_or(top, |pin| pin.digest);
         match found.digest {
-            Some(digest) if digest == wanted || pin.is_none() => Ok(Ready::Image(name.clone())),
+            // Whoever opens it again gets this one or none.
+            Some(digest) if digest == wanted || pin.is_none() => Ok(Ready::Image(name.pinned(digest))),
             Some(digest) => Err(SupplyError::Changed(format!("it is {digest} now, and {wanted} is pinned"))),
             None => Err(SupplyError::failed("it has no manifest")),
         }
@@ -103,7 +107,7 @@ impl Supply<'_> {
         top: Digest,
         pin: Option<Pin>,
         platform: &Platform,
-        remote: &Remote,
+        remote: &Remote<'_>,
     ) -> Result<Ready, SupplyError> {
         let mut blobs = BTreeMap::new();
         let manifest = match pin {
@@ -130,7 +134,7 @@ impl Supply<'_> {
         &self,
         top: Digest,
         platform: &Platform,
-        remote: &Remote,
+        remote: &Remote<'_>,
         documents: &mut BTreeMap<Digest, PathBuf>,
     ) -> Result<Descriptor, SupplyError> {
         let (path, bytes) = self.document(top, remote)?;
@@ -155,12 +159,12 @@ impl Supply<'_> {
     ///
     /// # Errors
     /// If the network is not asked, and the digest is not at hand; what the registry says.
-    pub fn top(&self, name: &ImageName, digest: Option<Digest>, remote: &Remote) -> Result<Pin, SupplyError> {
+    pub fn top(&self, name: &ImageName, digest: Option<Digest>, remote: &Remote<'_>) -> Result<Pin, SupplyError> {
         if let Some(digest) = digest {
             let (_, bytes) = self.document(digest, remote)?;
             return Ok(Pin { digest, size: bytes.len() as u64 });
         }
-        let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
+        let (Some(repository), Some(store)) = (remote.repository()?, self.store) else {
             return Err(SupplyError::Missing("only its registry knows what that is now".to_owned()));
         };
         let tag = Reference::Tag(name.tag.as_deref().unwrap_or("latest"));
@@ -174,12 +178,12 @@ impl Supply<'_> {
     ///
     /// # Errors
     /// If it is nowhere; what the registry says.
-    pub fn document(&self, digest: Digest, remote: &Remote) -> Result<(PathBuf, Vec<u8>), SupplyError> {
+    pub fn document(&self, digest: Digest, remote: &Remote<'_>) -> Result<(PathBuf, Vec<u8>), SupplyError> {
         if let Some(path) = self.at_hand(digest)? {
             let bytes = image::read_document(&path).map_err(|error| SupplyError::failed(error.to_string()))?;
             return Ok((path, bytes));
         }
-        let (Some(repository), Some(store)) = (remote.repository(), self.store) else {
+        let (Some(repository), Some(store)) = (remote.repository()?, self.store) else {
             return Err(self.missing());
         };
         let (_, bytes) = repository
@@ -190,7 +194,7 @@ impl Supply<'_> {
     }
 
     /// Everything that a manifest names.
-    fn fetch_all(&self, manifest: &[u8], remote: &Remote) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
+    fn fetch_all(&self, manifest: &[u8], remote: &Remote<'_>) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
         let wanted = named(manifest).map_err(SupplyError::failed)?;
         let queue = Mutex::new(wanted.into_iter());
         let next = || queue.lock().map_or(None, |mut queue| queue.next());
@@ -224,11 +228,11 @@ impl Supply<'_> {
         })
     }
 
-    fn blob(&self, descriptor: &Descriptor, remote: &Remote) -> Result<PathBuf, SupplyError> {
+    fn blob(&self, descriptor: &Descriptor, remote: &Remote<'_>) -> Result<PathBuf, SupplyError> {
         if let Some(path) = self.at_hand(descriptor.digest)? {
             return Ok(path);
         }
-        let (Some(repository), Some(store)) = (remote.repository(), self.store) else { return Err(self.missing()) };
+        let (Some(repository), Some(store)) = (remote.repository()?, self.store) else { return Err(self.missing()) };
         let digest = descriptor.digest;
         let get = |part: &mut Part| {
             let got = repository.blob(digest, descriptor.size, part, self.interrupt);

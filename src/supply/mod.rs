@@ -11,7 +11,7 @@ pub use shortage::{Shortage, SupplyError, place};
 
 use crate::git as repository;
 use crate::lock::{Pinned, PinnedInput};
-use crate::net::Http;
+use crate::net::{self, Http};
 use crate::oci::{Digest, Platform};
 use crate::pantry::Pantry;
 use crate::recipe::Recipe;
@@ -19,19 +19,33 @@ use crate::registry::Credentials;
 use crate::source::{Inputs, Ready};
 use crate::store::{Found, Part, Store};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The network. Who does not hold one cannot reach it: there is no other way to make a connection.
 #[derive(Debug)]
 pub struct Online {
-    /// For URLs and registries.
-    pub http: Http,
+    /// How URLs and registries are reached.
+    pub net: net::Settings,
+    /// The client for them, once something is to be fetched.
+    pub http: OnceLock<Result<Http, String>>,
     /// For registries.
     pub credentials: Credentials,
     /// Whether registries may be asked without TLS.
     pub insecure: bool,
     /// For git remotes.
     pub git: repository::Online,
+}
+
+impl Online {
+    /// The client for URLs and registries. It reads the certificates, which nobody misses who fetches nothing.
+    ///
+    /// # Errors
+    /// Proxies and certificates that cannot be used.
+    pub fn http(&self) -> Result<&Http, SupplyError> {
+        let http = self.http.get_or_init(|| Http::new(&self.net).map_err(|error| error.to_string()));
+        http.as_ref().map_err(SupplyError::failed)
+    }
 }
 
 /// How far inputs may be looked for when neither a pantry nor the store has them.

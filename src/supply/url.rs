@@ -34,9 +34,10 @@ impl Supply<'_> {
     ) -> Result<(), SupplyError> {
         let pinned_size = pin.and_then(|(_, size)| size);
         let is_it = |part: &Part| pin.is_none_or(|(digest, _)| part.digest() == digest);
+        let http = online.http()?;
         let download = |url: &str, part: &mut Part| {
             let limit = pinned_size.unwrap_or(LONGEST);
-            online.http.download(url, &[], limit, part, self.interrupt)
+            http.download(url, &[], limit, part, self.interrupt)
         };
         let restart = |part: &mut Part| part.restart().map_err(|error| cannot_write(store, &error));
         let mut reasons: Vec<String> = Vec::new();

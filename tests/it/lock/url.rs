@@ -3,7 +3,6 @@
 use super::{Desk, assert_says, ended};
 use crate::support::http::{Behaviour, Identity, Server};
 use crate::support::{Work, attempt, needs, sha256};
-use rebake::net::Http;
 use rebake::recipe::{Syntax, parse};
 use rebake::registry::Credentials;
 use rebake::store::Store;
@@ -121,7 +120,8 @@ fn a_mirror_that_stalls_gives_way_and_what_it_gave_is_kept() {
     let mut settings = crate::net::hasty();
     settings.timing.idle = Duration::from_millis(300);
     let online = Online {
-        http: Http::new(&settings).expect("a client"),
+        net: settings,
+        http: std::sync::OnceLock::new(),
         credentials: Credentials::default(),
         insecure: false,
         git: rebake::git::Online::new(),

@@ -3,7 +3,7 @@
 use crate::build::{self, Failure, Order, Planned, Stamping, plan};
 use crate::lock::{Lock, PinnedInput};
 use crate::oci::{Digest, Platform};
-use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, pack, unpack};
+use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, has_git, pack, unpack};
 use crate::recipe::{Diagnostic, Stamp, Syntax};
 use crate::source::archive::{self, Limits};
 use crate::source::disk::{KEPT, OUTPUT, Used};
@@ -59,7 +59,15 @@ fn no_scratch(folder: &Path) -> impl Fn(io::Error) -> PreserveError + '_ {
 /// See [`PreserveError`]; an input that is not pinned.
 pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) -> Result<(), PreserveError> {
     let nowhere = order.supply.folder.join(OUTPUT);
-    let planned = plan(order, (None, &nowhere))?;
+    let target = std::path::absolute(pantry.target()).map_err(failed("the pantry's folder"))?;
+    let planned = plan(order, (Some(&target), &nowhere))?;
+    // An image that is not the expected one is no use to anybody, but it may be all that there is.
+    if let Some(lock) = order.lock.filter(|lock| !lock.expected.is_empty())
+        && let Some((expected, found)) = build::difference(&lock.expected, &build::expectation(order)?)
+    {
+        let name = &planned.recipe.image.name.value;
+        (order.supply.notice)(&format!("{name} is {found} now, and its lock expects {expected}"));
+    }
     portable(&planned, file)?;
     let mut inputs = Inputs::default();
     for (name, pinned) in &planned.recipe.phase.inputs {
@@ -103,6 +111,10 @@ fn portable(planned: &Planned, file: &str) -> Result<(), PreserveError> {
         Err(PreserveError::Plan(Failure::Recipe(vec![Diagnostic::new(message).help(help)])))
     };
     let used = planned.root.used();
+    if let Some(path) = used.keys().find(|path| has_git(path.as_os_str().as_encoded_bytes())) {
+        let message = format!("`{}` goes into the image, and a pantry holds no repository's inside", path.display());
+        return refuse(message, "leave it out: `exclude = [\"**/.git\"]`");
+    }
     let links = used.iter().filter(|(_, used)| **used == Used::Symlink).map(|(path, _)| path);
     for path in links {
         if path == Path::new(file) {
@@ -310,5 +322,10 @@ pub fn complete(pantry: &Pantry, packed: &Packed, scratch: &Path, interrupt: &At
         stamping: Stamping::Any,
     };
     build::plan(&order, (None, &folder.path().join(OUTPUT)))?;
+    if let Some(lock) = order.lock.filter(|lock| !lock.expected.is_empty())
+        && let Some((expected, found)) = build::difference(&lock.expected, &build::expectation(&order)?)
+    {
+        return Err(Failure::Differs { expected, found }.into());
+    }
     Ok(())
 }

@@ -99,6 +99,13 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
             let lock = recipe.lock_path();
             return Err(report.failure(&format!("--locked, and there is no {}; run `rebake lock`", lock.display())));
         }
+        if locked && recipe.lock.as_ref().is_some_and(|lock| lock.expected.is_empty()) {
+            let lock = recipe.lock_path();
+            report.notice(&format!(
+                "--locked, and {} does not say which image to expect: `rebake lock --record` notes it",
+                lock.display()
+            ));
+        }
         let name = pinned.image.name.value.rsplit('/').next().unwrap_or_default().to_owned();
         if let Some(other) = places.insert(name.clone(), path) {
             if other == path {

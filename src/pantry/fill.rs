@@ -87,6 +87,12 @@ impl<'a> Fill<'a> {
         Ok(fill)
     }
 
+    /// Where the pantry is to stand.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     fn failed(&self, source: io::Error) -> PantryError {
         match self.interrupt.load(Ordering::Relaxed) {
             true => PantryError::Interrupted,

@@ -17,7 +17,7 @@ mod pack;
 pub use catalog::{Catalog, Image, Packed, Role};
 pub use check::Fault;
 pub use fill::{Fill, Filled};
-pub use pack::{pack, unpack};
+pub use pack::{has_git, pack, unpack};
 
 use crate::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, json, media_type};

@@ -67,6 +67,10 @@ pub fn unpack(members: &[Member], folder: &Path) -> io::Result<()> {
         _ => Ok(()),
     };
     for member in members {
+        // What git finds there it runs.
+        if has_git(member.path.as_bytes()) {
+            return Err(io::Error::other(format!("`{}` contains `.git`", member.path)));
+        }
         let at = place(&member.path);
         if let Some(parent) = at.parent() {
             make_folder(parent)?;
@@ -88,6 +92,12 @@ pub fn unpack(members: &[Member], folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a path leads through a `.git`, in whatever case a file system takes it for one.
+#[must_use]
+pub fn has_git(path: &[u8]) -> bool {
+    path.split(|&b| b == b'/').any(|part| part.eq_ignore_ascii_case(b".git"))
 }
 
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {

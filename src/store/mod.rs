@@ -102,24 +102,29 @@ impl Store {
     /// # Errors
     /// What the disk reports; [`StoreError::Interrupted`].
     pub fn find(&self, digest: Digest, interrupt: &AtomicBool) -> Result<Found, StoreError> {
+        let found = self.look(digest, interrupt)?;
+        if found == Found::Damaged
+            && let Err(error) = fs::remove_file(self.blobs().join(digest.hex()))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(self.failed(error));
+        }
+        Ok(found)
+    }
+
+    /// Looks for a file and hashes it. Whatever it is, it stays.
+    ///
+    /// # Errors
+    /// What the disk reports; [`StoreError::Interrupted`].
+    pub fn look(&self, digest: Digest, interrupt: &AtomicBool) -> Result<Found, StoreError> {
         let path = self.blobs().join(digest.hex());
         match hash(&path, interrupt) {
             Ok((found, _)) if found == digest => Ok(Found::Sound(path)),
-            Ok(_) => match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
-                _ => Ok(Found::Damaged),
-            },
+            Ok(_) => Ok(Found::Damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
             Err(_) if interrupt.load(Ordering::Relaxed) => Err(StoreError::Interrupted),
             Err(error) => Err(self.failed(error)),
         }
-    }
-
-    /// Whether there is a sound file with this digest.
-    #[must_use]
-    pub fn contains(&self, digest: Digest) -> bool {
-        let never = AtomicBool::new(false);
-        hash(&self.blobs().join(digest.hex()), &never).is_ok_and(|(found, _)| found == digest)
     }
 
     /// Some files and, where they are manifests or indexes, every file that these name.

@@ -120,6 +120,12 @@ impl Supply<'_> {
         for (descriptor, path) in self.fetch_all(&bytes, remote)? {
             blobs.insert(descriptor.digest, path);
         }
+        // The index that its name stands for goes where the image goes, if it is there.
+        if top != manifest.digest
+            && let Some(path) = self.at_hand(top)?
+        {
+            blobs.insert(top, path);
+        }
         // It may be one for another platform, which a manifest does not say: its config does.
         image::open_blobs(&called(name), &manifest, &blobs, platform)
             .map_err(|error| SupplyError::failed(error.to_string()))?;

@@ -159,9 +159,18 @@ impl Supply<'_> {
             }
         }
         let Some(store) = self.store else { return Ok(None) };
-        match store.find(digest, self.interrupt)? {
+        // Who cannot fetch it again takes nothing away.
+        let found = match self.reach {
+            Reach::Network(_) => store.find(digest, self.interrupt)?,
+            Reach::Disk | Reach::Folder => store.look(digest, self.interrupt)?,
+        };
+        match found {
             Found::Sound(path) => Ok(Some(path)),
             Found::Missing => Ok(None),
+            Found::Damaged if !matches!(self.reach, Reach::Network(_)) => {
+                self.say(&format!("the copy of {digest} in the store ({}) is damaged", store.folder().display()));
+                Ok(None)
+            }
             Found::Damaged => {
                 let folder = store.folder().display();
                 self.say(&format!("the copy of {digest} in the store ({folder}) was damaged, and is removed"));

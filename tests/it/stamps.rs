@@ -333,3 +333,21 @@ fn a_pantry_keeps_what_git_knew() {
         assert_eq!(build(&back, &[]).code(), Some(2));
     }
 }
+
+#[test]
+fn a_lock_expects_all_of_a_stamped_image_but_its_commit() {
+    let work = Work::new();
+    let folder = project(&work);
+    let app = folder.join("app");
+    let call = |args: &[&str]| attempt(rebake().args(args).current_dir(&app)).code();
+    assert_eq!(call(&["lock", "--record"]), Some(0));
+    commit_all(&folder, "lock");
+    assert_eq!((build(&app, &["--locked"]).code(), call(&["drill"])), (Some(0), Some(0)));
+    // Another commit is the same image but for what it says of it.
+    commit_all(&folder, "nothing");
+    assert_eq!((build(&app, &["--locked"]).code(), call(&["drill"])), (Some(0), Some(0)));
+    let recipe = fs::read_to_string(app.join("rebake.toml")).expect("a recipe");
+    fs::write(app.join("rebake.toml"), format!("{recipe}\n[config]\nentrypoint = ['/evil']\n")).expect("written");
+    commit_all(&folder, "another program");
+    assert_eq!((build(&app, &["--locked"]).code(), call(&["drill"])), (Some(1), Some(1)));
+}

@@ -4,7 +4,7 @@ use super::url::{AMD64, BOTH};
 use super::{Desk, assert_says, ended};
 use crate::support::clients::Registry;
 use crate::support::http::{Behaviour, Identity, Server};
-use crate::support::{Image, Sample, Work, attempt, needs, run, sha256, tool};
+use crate::support::{Image, Sample, Work, attempt, needs, rebake, run, sha256, tool};
 use serde_json::json;
 use std::fs;
 
@@ -315,4 +315,29 @@ fn a_registry_that_gives_other_bytes_is_named() {
     assert_says(&said, &["too many requests", "retry after 100000"]);
     server.serve("/v2/a/base/manifests/1", Behaviour::status(503));
     assert_says(&desk.ends(2, &["lock", "--update"]), &["the input `base` (image ", "503"]);
+}
+
+#[test]
+fn an_image_on_disk_moves_only_when_it_is_asked_to() {
+    let work = Work::new();
+    let base = |text: &str| {
+        let recipe = "edition = '2026'\n[image]\nname = 'b'\n[[layer]]\n[[layer.write]]\nto = '/b'\n";
+        work.write("base/rebake.toml", format!("{recipe}text = '{text}'\n"));
+        run(rebake().args(["build", "base", "-o", "b"]).current_dir(work.path()));
+    };
+    work.write(
+        "app/rebake.toml",
+        "edition = '2026'\n[image]\nname = 'a'\nbase = 'b'\n[inputs.b]\nimage = 'oci:../b'\n",
+    );
+    let call = |args: &[&str]| attempt(rebake().args(args).current_dir(work.join("app"))).code();
+    let lock = || std::fs::read_to_string(work.join("app/rebake.lock")).expect("a lock");
+    base("one");
+    assert_eq!(call(&["lock"]), Some(0));
+    let pinned = lock();
+    base("two");
+    assert_eq!(call(&["lock", "--offline"]), Some(2), "what is pinned is gone");
+    assert_eq!(lock(), pinned);
+    assert_eq!((call(&["build"]), call(&["lock", "--check"])), (Some(2), Some(1)));
+    assert_eq!((call(&["lock", "--update", "b"]), call(&["build"])), (Some(0), Some(0)));
+    assert_ne!(lock(), pinned);
 }

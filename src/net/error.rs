@@ -112,6 +112,11 @@ impl HttpErrorKind {
             }
             Self::Resolve { .. } => write!(f, "there is no host {host}: its name has no address"),
             Self::Connect(why) => write!(f, "{host} does not answer: {why}"),
+            Self::Certificate(why) if why.contains("CaUsedAsEndEntity") => write!(
+                f,
+                "{host} cannot be trusted: its certificate is an authority's own, and that cannot stand for a host; make \
+                 one for the host that the authority signs, and name the authority's file in SSL_CERT_FILE"
+            ),
             Self::Certificate(why) => write!(
                 f,
                 "{host} cannot be trusted: {why}; if its certificate comes from an authority of your own, name that \

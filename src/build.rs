@@ -238,6 +238,11 @@ impl Planned {
         })
     }
 
+    /// Finds out which image it is, and writes nothing.
+    fn hash(&self, order: &Order) -> Result<Image, Failure> {
+        self.write(order, &Nowhere, |error| Failure::Unsupported(error.to_string()))
+    }
+
     fn tags(&self) -> Vec<String> {
         let image = &self.recipe.image;
         let version = image.version.as_ref().map(|version| version.value.as_str());
@@ -255,7 +260,7 @@ impl Planned {
 pub fn measure(order: &Order) -> Result<Image, Failure> {
     let nowhere = order.supply.folder.join(OUTPUT);
     let planned = self::plan(order, (None, &nowhere))?;
-    planned.write(order, &Nowhere, |error| Failure::Unsupported(error.to_string()))
+    planned.hash(order)
 }
 
 /// Builds the image of a recipe.

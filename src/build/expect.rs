@@ -1,6 +1,6 @@
 //! What a lock expects of an image, and where an image is something else.
 
-use super::{Failure, Order, Stamping, measure};
+use super::{Failure, Order, Planned, Stamping, measure};
 use crate::image::Image;
 use crate::lock::Expected;
 use crate::recipe::parse;
@@ -14,6 +14,19 @@ pub fn expectation(order: &Order) -> Result<Expected, Failure> {
     let recipe = parse(order.text, order.syntax).map_err(Failure::Recipe)?;
     let image = measure(&Order { stamping: Stamping::Any, ..*order })?;
     Ok(record(&image, !recipe.stamps().is_empty()))
+}
+
+impl Planned {
+    /// What this image is, as its lock would record it. Baked once more only if it carries its commit.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn recorded(&self, order: &Order) -> Result<Expected, Failure> {
+        match self.stamp {
+            Some(_) => expectation(order),
+            None => Ok(record(&self.hash(order)?, false)),
+        }
+    }
 }
 
 /// An image as a lock records it; a `stamped` one was measured with [`Stamping::Any`].

@@ -4,7 +4,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
-use rebake::build::{Built, Failure, Goal, Order, Stamping, build};
+use rebake::build::{Built, Failure, Goal, Stamping, build};
 use rebake::oci::ImageName;
 use rebake::recipe::parse;
 use serde_json::{Value, json};
@@ -52,15 +52,8 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
 
     let mut built: Vec<Built> = Vec::new();
     for recipe in &recipes {
-        let order = Order {
-            text: &recipe.text,
-            syntax: recipe.syntax,
-            lock: recipe.lock.as_ref(),
-            supply: world.supply(recipe.folder()),
-            source_date_epoch: world.source_date_epoch,
-            jobs: options.jobs(env),
-            stamping: Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty },
-        };
+        let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
+        let order = world.order(recipe, options.jobs(env), stamping);
         let output = Path::new("rebake-out");
         let goal = Goal { destination: destination.as_ref(), output, locked: arguments.locked };
         match build(&order, &goal) {

@@ -107,7 +107,7 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init::run(&init, &env, &report),
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
-        Command::Pantry(pantry) => pantry::run(&pantry, &env, &report),
+        Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),
         Command::Schema => {

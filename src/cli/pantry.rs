@@ -4,8 +4,8 @@ use super::build::failed;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
-use super::{env::Env, print};
-use rebake::build::{Failure, Order, Stamping};
+use super::{Options, env::Env, print};
+use rebake::build::{Failure, Stamping};
 use rebake::lock::{Lock, Locked};
 use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
@@ -49,10 +49,11 @@ pub enum Command {
     },
 }
 
-pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
+pub fn run(command: &Command, options: &Options, env: &Env, report: &Report) -> ExitCode {
+    let jobs = options.jobs(env);
     let done = match command {
-        Command::Fill { dest, recipes, sources } => run_fill(dest, recipes, sources, env, report),
-        Command::Check { pantry } => run_check(pantry, env, report),
+        Command::Fill { dest, recipes, sources } => run_fill(dest, recipes, (sources, jobs), env, report),
+        Command::Check { pantry } => run_check(pantry, jobs, env, report),
         Command::List { pantry } => run_list(pantry, report),
         Command::Restore { pantry, name, dir } => run_restore(pantry, name, dir, env, report),
     };
@@ -62,7 +63,7 @@ pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
 fn run_fill(
     dest: &str,
     named: &[PathBuf],
-    sources: &Sources,
+    (sources, jobs): (&Sources, usize),
     env: &Env,
     report: &Report,
 ) -> Result<ExitCode, ExitCode> {
@@ -78,15 +79,7 @@ fn run_fill(
     };
     let mut pantry = Fill::begin(&folder, &world.interrupt).map_err(|error| unfilled(&error))?;
     for recipe in &recipes {
-        let order = Order {
-            text: &recipe.text,
-            syntax: recipe.syntax,
-            lock: recipe.lock.as_ref(),
-            supply: world.supply(recipe.folder()),
-            source_date_epoch: world.source_date_epoch,
-            jobs: 1,
-            stamping: Stamping::Ask { file: &recipe.path, allow_dirty: false },
-        };
+        let order = world.order(recipe, jobs, Stamping::Ask { file: &recipe.path, allow_dirty: false });
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
@@ -118,7 +111,7 @@ fn run_fill(
     Ok(print(report, text.as_bytes()))
 }
 
-fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
+fn run_check(name: &str, jobs: usize, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
     let say = |message: String| report.failure(&message);
     let interrupt = heed_signals().map_err(|error| say(format!("cannot wait for signals: {error}")))?;
     let folder = pantry_folder(name).map_err(say)?;
@@ -126,7 +119,7 @@ fn run_check(name: &str, env: &Env, report: &Report) -> Result<ExitCode, ExitCod
     let mut recipes = Vec::new();
     if let Some(pantry) = &pantry {
         for (digest, packed) in &pantry.catalog.recipes {
-            let why = match complete(pantry, packed, &env.scratch, &interrupt) {
+            let why = match complete(pantry, packed, &env.scratch, jobs, &interrupt) {
                 // That is no fault of the pantry's.
                 Err(error @ PreserveError::Scratch { .. }) => return Err(say(shown(&error))),
                 done => done.err().map(|error| shown(&error)),

@@ -1,7 +1,9 @@
 //! What commands that bake need of the world: the store, pantries, the network, the time, signals.
 
 use super::env::Env;
+use super::recipes::Recipe;
 use super::report::Report;
+use rebake::build::{Order, Stamping};
 use rebake::git;
 use rebake::pantry::Pantry;
 use rebake::store::Store;
@@ -60,6 +62,19 @@ impl<'a> World<'a> {
             notice: Box::new(|text| report.notice(text)),
             source_date_epoch: source_date_epoch(env)?,
         })
+    }
+
+    /// A recipe to be baked, with the lock beside it.
+    pub fn order<'w>(&'w self, recipe: &'w Recipe, jobs: usize, stamping: Stamping<'w>) -> Order<'w> {
+        Order {
+            text: &recipe.text,
+            syntax: recipe.syntax,
+            lock: recipe.lock.as_ref(),
+            supply: self.supply(recipe.folder()),
+            source_date_epoch: self.source_date_epoch,
+            jobs,
+            stamping,
+        }
     }
 
     /// Where the inputs of a recipe in a folder are looked for.

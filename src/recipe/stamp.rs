@@ -1,6 +1,6 @@
 //! What a commit adds to an image: which recipes ask for it, and the values, once somebody has found them out.
 
-use super::{Created, Mtime, Recipe, Span, Statement, Template};
+use super::{Created, Recipe, Span, Template};
 use crate::oci::Digest;
 use std::collections::BTreeMap;
 
@@ -105,20 +105,6 @@ impl<P> Recipe<P> {
         self.stamped_texts(|text| text.has(placeholder)).min()
     }
 
-    /// Whether the layers too change with the commit: by an `mtime` that is the image's time, which is the commit's.
-    #[must_use]
-    pub fn has_stamped_layers(&self) -> bool {
-        let is_git = self.image.created.as_ref().is_some_and(|created| created.value == Created::Git);
-        let extracts =
-            self.layers.iter().flat_map(|layer| &layer.statements).filter_map(|statement| match &statement.value {
-                Statement::Extract(extract) => extract.mtime.as_ref(),
-                _ => None,
-            });
-        let defaults = self.layers.iter().map(|layer| &layer.defaults).chain([&self.image.defaults]);
-        let mut mtimes = defaults.filter_map(|defaults| defaults.mtime.as_ref()).chain(extracts);
-        is_git && mtimes.any(|mtime| mtime.value == Mtime::Created)
-    }
-
     /// The texts that may stand for something of the commit, and do as `which` says.
     fn stamped_texts(&self, which: impl Fn(&Template) -> bool) -> impl Iterator<Item = Span> {
         let named = self.config.labels.values().chain(self.annotations.values());
@@ -151,20 +137,15 @@ mod tests {
 
     #[test]
     fn a_recipe_knows_whether_it_is_stamped() {
-        let layer = "[[layer]]\n[[layer.write]]\nto = '/a'\ntext = ''\n";
-        for (rest, stamps, layers) in [
-            ("", 0, false),
-            ("origin = false\n[config.labels]\na = '{{git.commit}}'", 0, false),
-            ("created = 'git'", 1, false),
-            ("origin = true\ntags = ['a', '{git.branch}']", 2, false),
-            ("[config.labels]\na = '{git.commit}'\n[annotations]\nb = '{git.describe}'", 2, false),
-            ("created = 'git'\nmtime = 'created'", 1, true),
-            ("created = '2026-01-01T00:00:00Z'\nmtime = 'created'\norigin = true", 1, false),
-            (&format!("created = 'git'\n{}", layer.replace("[[layer]]", "[[layer]]\nmtime = 'created'")), 1, true),
-            ("created = 'git'\n[[layer]]\n[[layer.extract]]\nfrom = 'a.tar'\nmtime = 'created'", 1, true),
+        for (rest, stamps) in [
+            ("", 0),
+            ("origin = false\n[config.labels]\na = '{{git.commit}}'", 0),
+            ("created = 'git'", 1),
+            ("origin = true\ntags = ['a', '{git.branch}']", 2),
+            ("[config.labels]\na = '{git.commit}'\n[annotations]\nb = '{git.describe}'", 2),
+            ("created = '2026-01-01T00:00:00Z'\nmtime = 'created'\norigin = true", 1),
         ] {
-            let recipe = recipe(rest);
-            assert_eq!((recipe.stamps().len(), recipe.has_stamped_layers()), (stamps, layers), "{rest}");
+            assert_eq!(recipe(rest).stamps().len(), stamps, "{rest}");
         }
         let recipe = recipe("tags = ['a', '{git.branch}']\norigin = true\n");
         assert_eq!(recipe.stamps()[0], recipe.stamp_of("git.branch").unwrap());

@@ -29,4 +29,5 @@ pub mod resolve;
 pub mod source;
 pub mod store;
 pub mod supply;
+pub mod transport;
 pub mod tree;

@@ -188,9 +188,9 @@ fn input(
             let found = image::open(at, root, platform, supply.scratch, supply.interrupt).map_err(broken)?;
             let blobs = image::Blobs::open(at, root, supply.scratch, supply.interrupt).map_err(broken)?;
             let Some(manifest) = found.manifest else { return Ok(()) };
-            let named = pantry.image(manifest.digest, |digest| blobs.blob(digest))?;
+            let named = pantry.image(manifest.digest, |digest| Ok(blobs.blob(digest)?))?;
             if let Some(top) = found.top.filter(|top| !named.contains(&top.digest)) {
-                pantry.blob(top.digest, top.size, || blobs.blob(top.digest))?;
+                pantry.blob(top.digest, top.size, || Ok(blobs.blob(top.digest)?))?;
                 keep(top.digest, top.size);
             }
             Ok(())

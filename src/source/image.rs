@@ -8,12 +8,14 @@ mod merge;
 mod verified;
 
 pub use change::{Change, relative};
+pub use docker::Saved;
+pub use verified::Verified;
 
 use super::archive::{self, Limits, Slice};
 use crate::layer::decompress;
 use crate::layer::read::{RawEntry, TarReader};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
-use find::{choose, find, platform_of, same_platform};
+use find::find;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,9 +23,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use verified::Verified;
 
-pub use find::manifest_for;
+pub use find::{choose, descriptors, manifest_for, platform_of, same_platform};
 
 /// Manifests, indexes and configs larger than this are refused (registries refuse them too).
 const DOCUMENT: u64 = 4 << 20;
@@ -244,7 +245,7 @@ pub fn open(
         return Err(place.no_layout(error));
     }
     let index = json::parse(&place.read("index.json")?).map_err(|why| broken("index.json", why))?;
-    let top = choose(&index, name, platform)?;
+    let top = choose(&index, name, Some(platform))?;
     let manifest = find(&top, platform, &mut |descriptor, what| place.document(descriptor, what))?;
     if let Some(pinned) = name.digest
         && pinned != top.digest
@@ -255,7 +256,7 @@ pub fn open(
     Ok(Image { top: Some(top), ..read_manifest(&place, &manifest, platform)? })
 }
 
-/// The blobs of an image in a layout or oci-archive on disk, as they are.
+/// The blobs and documents of images in a layout or archive on disk, as they are.
 pub struct Blobs {
     place: Place,
 }
@@ -277,16 +278,49 @@ impl Blobs {
         Ok(Self { place })
     }
 
+    /// Its `index.json`.
+    ///
+    /// # Errors
+    /// If it is no image layout, or the file cannot be read or is too large.
+    pub fn index(&self) -> Result<Vec<u8>, ImageError> {
+        self.place.read("oci-layout").map_err(|error| self.place.no_layout(error))?;
+        self.place.read("index.json")
+    }
+
+    /// A small file of the layout by its name.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than a document may be.
+    pub fn file(&self, name: &str) -> Result<Vec<u8>, ImageError> {
+        self.place.read(name)
+    }
+
+    /// The image of a docker-archive that `name` says.
+    ///
+    /// # Errors
+    /// See [`ImageError`].
+    pub fn saved(&self, name: &ImageName) -> Result<Saved, ImageError> {
+        docker::saved(&self.place, name)
+    }
+
     /// Opens a blob; its bytes are not checked.
     ///
     /// # Errors
     /// If it is not there.
-    pub fn blob(&self, digest: Digest) -> io::Result<Box<dyn Read + '_>> {
-        let blob = self.place.blob(&blob_name(digest)).map_err(|error| io::Error::other(error.to_string()))?;
-        match blob {
-            Blob::File(path) => Ok(Box::new(open_file(&path)?)),
-            Blob::Slice(slice) => Ok(Box::new(slice.reader())),
-        }
+    pub fn blob(&self, digest: Digest) -> io::Result<Box<dyn Read + Send>> {
+        let blob = self.place.blob(&blob_name(digest)).map_err(|error| match error {
+            ImageError::Io { source, .. } => source,
+            error => io::Error::other(error.to_string()),
+        })?;
+        blob.open()
+    }
+
+    /// A manifest, index or config; its bytes are not checked.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than such a document is.
+    pub fn document(&self, digest: Digest) -> Result<Vec<u8>, ImageError> {
+        self.place.read(&blob_name(digest))
     }
 }
 
@@ -378,7 +412,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 impl Blob {
-    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::File(path) => Box::new(open_file(path)?),
             Self::Slice(slice) => Box::new(slice.reader()),
@@ -389,6 +423,14 @@ impl Blob {
 impl Layer {
     fn what(&self) -> String {
         format!("layer {}", self.descriptor.digest)
+    }
+
+    /// The blob as it is, not checked.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn blob(&self) -> io::Result<Box<dyn Read + Send>> {
+        self.blob.open()
     }
 
     /// The blob as it is; its digest and size are checked by the time its end is read.

@@ -7,7 +7,25 @@ use crate::oci::{Descriptor, ImageName, Platform, Sha256, json, media_type};
 use serde_json::Value;
 use std::io::{self, Read};
 
+/// An image of such an archive.
+pub struct Saved {
+    /// The bytes of its config.
+    pub config: Vec<u8>,
+    /// Its names, `NAME:TAG`.
+    pub names: Vec<String>,
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
 pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Result<Image, ImageError> {
+    let saved = saved(place, name)?;
+    let config = json::parse(&saved.config).map_err(|why| broken("config", why))?;
+    check_platform(&config, platform)?;
+    Ok(Image { digest: None, manifest: None, top: None, layers: saved.layers, config })
+}
+
+/// Reads all but the content of layers, each of which is hashed once.
+pub(super) fn saved(place: &Place, name: &ImageName) -> Result<Saved, ImageError> {
     let manifest = place.read("manifest.json").map_err(|error| match error {
         ImageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => ImageError::NotAnImage(format!(
             "`{}` is no archive of `docker save`: it has no file `manifest.json`",
@@ -19,9 +37,8 @@ pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Resu
     let image = choose(&manifest, name)?;
     let file = |value: &Value| value.as_str().map(str::to_owned);
     let config = image.get("Config").and_then(file).ok_or_else(|| broken("manifest.json", "it names no Config"))?;
-    let config = json::parse(&place.read(&config)?).map_err(|why| broken(config, why))?;
-    check_platform(&config, platform)?;
-    let diff_ids = diff_ids(&config)?;
+    let bytes = place.read(&config)?;
+    let diff_ids = diff_ids(&json::parse(&bytes).map_err(|why| broken(config, why))?)?;
     let names = image.get("Layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if names.len() != diff_ids.len() {
         let why = format!("it names {} layers, the config {} diff_ids", names.len(), diff_ids.len());
@@ -33,15 +50,16 @@ pub(super) fn open(place: &Place, name: &ImageName, platform: &Platform) -> Resu
         let descriptor = describe(&blob).map_err(|source| ImageError::Io { path: name, source })?;
         Ok(Layer { descriptor, diff_id, blob })
     });
-    Ok(Image { digest: None, manifest: None, top: None, layers: layers.collect::<Result<_, ImageError>>()?, config })
+    Ok(Saved { config: bytes, names: tags(image), layers: layers.collect::<Result<_, ImageError>>()? })
+}
+
+fn tags(image: &Value) -> Vec<String> {
+    let tags = image.get("RepoTags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    tags.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn choose<'a>(manifest: &'a Value, name: &ImageName) -> Result<&'a Value, ImageError> {
     let images = manifest.as_array().map(Vec::as_slice).unwrap_or_default();
-    let tags = |image: &Value| -> Vec<String> {
-        let tags = image.get("RepoTags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        tags.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
     let fits = |image: &&Value| match &name.tag {
         None => true,
         Some(wanted) => tags(image).iter().any(|tag| {

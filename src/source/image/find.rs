@@ -36,14 +36,21 @@ pub(super) fn find(top: &Descriptor, platform: &Platform, document: &mut Documen
     })
 }
 
-fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
+/// The descriptors of an index.
+///
+/// # Errors
+/// [`ImageError::Broken`].
+pub fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
     let manifests = index.get("manifests").and_then(Value::as_array);
     let manifests = manifests.ok_or_else(|| broken(what, "it has no list `manifests`"))?;
     manifests.iter().map(|json| Descriptor::from_json(json).map_err(|why| broken(what, why))).collect()
 }
 
 /// The descriptor in `index.json` that has the tag; without a tag the only one there is, for the platform at least.
-pub(super) fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Result<Descriptor, ImageError> {
+///
+/// # Errors
+/// [`ImageError::Choice`]: there is none, or more than one; [`ImageError::Broken`].
+pub fn choose(index: &Value, name: &ImageName, platform: Option<&Platform>) -> Result<Descriptor, ImageError> {
     const REF_NAME: &str = "org.opencontainers.image.ref.name";
     let all = descriptors(index, "index.json")?;
     let tag_of = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
@@ -58,7 +65,8 @@ pub(super) fn choose(index: &Value, name: &ImageName, platform: &Platform) -> Re
     let mut candidates: Vec<&Descriptor> = all.iter().filter(fits).collect();
     candidates.dedup_by_key(|descriptor| descriptor.digest);
     if candidates.len() > 1 {
-        candidates.retain(|descriptor| descriptor.platform.as_ref().is_some_and(|p| same_platform(p, platform)));
+        let fits = |found: &Platform| platform.is_some_and(|wanted| same_platform(found, wanted));
+        candidates.retain(|descriptor| descriptor.platform.as_ref().is_some_and(fits));
     }
     let mut tags: Vec<String> = all.iter().filter_map(tag_of).collect();
     tags.sort();
@@ -136,13 +144,16 @@ fn resolve(
     Ok(None)
 }
 
-pub(super) fn platform_of(config: &Value) -> Option<Platform> {
+/// What a config says that the image is for.
+#[must_use]
+pub fn platform_of(config: &Value) -> Option<Platform> {
     let text = |name| config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     Some(Platform { os: text("os")?, architecture: text("architecture")?, variant: text("variant") })
 }
 
-/// arm64 without a variant is v8, arm without one v7 (as containerd normalises them); one that names none fits any.
-pub(super) fn same_platform(a: &Platform, b: &Platform) -> bool {
+/// Whether they mean the same: arm64 without a variant is v8, arm without one v7 (as containerd normalises them).
+#[must_use]
+pub fn same_platform(a: &Platform, b: &Platform) -> bool {
     let variant = |p: &Platform| match (p.architecture.as_str(), p.variant.as_deref()) {
         ("arm64", None) => Some("v8".to_owned()),
         ("arm", None) => Some("v7".to_owned()),

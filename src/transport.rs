@@ -1,0 +1,308 @@
+//! Images wherever they are: in layouts, archives and registries, read in one way.
+//!
+//! Documents and blobs come as they are stored there. [`Source::image`] reads the documents that make up an image and
+//! holds each against its digest; which of two images is the right one, and whether one is sound, is left to others.
+
+mod image;
+
+pub use image::{Document, Image, Layer, Manifest};
+
+use crate::net::HttpErrorKind;
+use crate::oci::{Descriptor, Digest, ImageName, Transport, json, media_type};
+use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
+use crate::source::image::{Blobs, ImageError, Saved, choose, descriptors};
+use crate::supply::{Online, SupplyError};
+use serde_json::{Value, json};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What reading an image needs of the world.
+#[derive(Clone, Copy)]
+pub struct Access<'a> {
+    /// Where relative paths start.
+    pub folder: &'a Path,
+    /// Where temporary files may lie.
+    pub scratch: &'a Path,
+    /// The network, if it may be asked.
+    pub online: Option<&'a Online>,
+    /// Set when the user wants to stop.
+    pub interrupt: &'a AtomicBool,
+}
+
+/// A place that holds images, and which of them is meant.
+pub struct Source<'a> {
+    /// As the user named it.
+    pub name: ImageName,
+    kind: Kind,
+    interrupt: &'a AtomicBool,
+}
+
+enum Kind {
+    Layout(Blobs),
+    /// It has no manifest: the one that it would have.
+    Docker {
+        top: Document,
+        saved: Saved,
+    },
+    Registry(Box<Registry>, String),
+}
+
+/// Why an image cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// On this disk.
+    #[error("{image}: {source}")]
+    Image {
+        /// As the user named it.
+        image: String,
+        /// What is wrong.
+        source: Box<ImageError>,
+    },
+    /// A registry's answer.
+    #[error("{0}")]
+    Registry(Box<RegistryError>),
+    /// It is in a registry, and the network is not to be asked.
+    #[error("{image} is in a registry, and --offline asks none")]
+    Offline {
+        /// As the user named it.
+        image: String,
+    },
+    /// The network cannot be used at all.
+    #[error("{0}")]
+    Network(SupplyError),
+    /// A blob is not there, or cannot be read.
+    #[error("{image}: {what} {digest}: {source}")]
+    Blob {
+        /// As the user named it.
+        image: String,
+        /// What it is: `layer`, `config`.
+        what: &'static str,
+        /// Its digest.
+        digest: Digest,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl TransportError {
+    /// What can be done about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Image { source, .. } => source.help(),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Opens the place that a name says. Of a registry nothing is asked yet.
+    ///
+    /// # Errors
+    /// If it is not there, or is no such place.
+    pub fn open(name: &ImageName, access: &Access<'a>) -> Result<Self, TransportError> {
+        let failed = |source| TransportError::Image { image: name.to_string(), source: Box::new(source) };
+        let interrupt = access.interrupt;
+        let blobs = || match Blobs::open(name, access.folder, access.scratch, interrupt) {
+            Err(_) if interrupt.load(Ordering::Relaxed) => Err(TransportError::Interrupted),
+            blobs => blobs.map_err(failed),
+        };
+        let kind = match &name.transport {
+            Transport::Layout(_) | Transport::OciArchive(_) => Kind::Layout(blobs()?),
+            Transport::DockerArchive(_) => {
+                let saved = blobs()?.saved(name).map_err(failed)?;
+                Kind::Docker { top: manifest_of(&saved), saved }
+            }
+            Transport::Registry(repository) => {
+                let offline = || TransportError::Offline { image: name.to_string() };
+                let online = access.online.ok_or_else(offline)?;
+                let http = online.http().map_err(TransportError::Network)?;
+                Kind::Registry(Box::new(Registry::new(http, &online.credentials, online.insecure)), repository.clone())
+            }
+        };
+        Ok(Self { name: name.clone(), kind, interrupt })
+    }
+
+    /// What its name stands for: an index, or a manifest.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn top(&self) -> Result<Document, TransportError> {
+        match &self.kind {
+            Kind::Docker { top, .. } => Ok(top.clone()),
+            Kind::Registry(registry, repository) => {
+                let latest = self.name.tag.as_deref().unwrap_or("latest");
+                let reference = self.name.digest.map_or(Reference::Tag(latest), Reference::Digest);
+                let found = registry.repository(repository).manifest(reference, self.interrupt);
+                let (descriptor, bytes) = found.map_err(|error| self.registry(error))?;
+                Document::new(descriptor, bytes).map_err(|source| self.image_error(source))
+            }
+            Kind::Layout(blobs) => self.top_of_layout(blobs).map_err(|source| self.image_error(source)),
+        }
+    }
+
+    fn top_of_layout(&self, blobs: &Blobs) -> Result<Document, ImageError> {
+        let bytes = blobs.index()?;
+        let broken = |why| ImageError::Broken { what: "index.json".to_owned(), why };
+        let index = json::parse(&bytes).map_err(broken)?;
+        let all = descriptors(&index, "index.json")?;
+        let top = match choose(&index, &self.name, None) {
+            Ok(top) => top,
+            // Some tools write the platforms of one image there, without an index of their own.
+            Err(_) if self.is_one_image(&all) => {
+                let descriptor = Descriptor::new(media_type::INDEX, Digest::of(&bytes), bytes.len() as u64);
+                return Ok(Document { descriptor, bytes, json: index });
+            }
+            Err(error) => return Err(error),
+        };
+        let read = |descriptor: &Descriptor| Document::new(descriptor.clone(), blobs.document(descriptor.digest)?);
+        let document = read(&top)?;
+        match self.name.digest.filter(|pinned| *pinned != top.digest) {
+            None => Ok(document),
+            Some(pinned) if media_type::is_index(&top.media_type) => {
+                let below = descriptors(&document.json, "index")?.into_iter().find(|below| below.digest == pinned);
+                read(&below.ok_or(ImageError::Pinned { found: top.digest })?)
+            }
+            Some(_) => Err(ImageError::Pinned { found: top.digest }),
+        }
+    }
+
+    fn is_one_image(&self, all: &[Descriptor]) -> bool {
+        let unnamed = self.name.tag.is_none() && self.name.digest.is_none();
+        unnamed
+            && all.len() > 1
+            && all.iter().all(|descriptor| descriptor.platform.is_some() && descriptor.annotations.is_empty())
+    }
+
+    /// Every image of a layout or oci-archive, as its `index.json` lists them; none of other places.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn listed(&self) -> Result<Vec<Descriptor>, TransportError> {
+        let Kind::Layout(blobs) = &self.kind else { return Ok(Vec::new()) };
+        let read = || {
+            let broken = |why| ImageError::Broken { what: "index.json".to_owned(), why };
+            descriptors(&json::parse(&blobs.index()?).map_err(broken)?, "index.json")
+        };
+        read().map_err(|source| self.image_error(source))
+    }
+
+    /// The layout or oci-archive itself, where it is one.
+    #[must_use]
+    pub fn layout(&self) -> Option<&Blobs> {
+        match &self.kind {
+            Kind::Layout(blobs) => Some(blobs),
+            _ => None,
+        }
+    }
+
+    /// The repository, where it is one, with its name in the registry.
+    #[must_use]
+    pub fn repository(&self) -> Option<(&Registry, &str)> {
+        match &self.kind {
+            Kind::Registry(registry, repository) => Some((registry, repository)),
+            _ => None,
+        }
+    }
+
+    /// The names that a docker-archive gives its image.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match &self.kind {
+            Kind::Docker { saved, .. } => &saved.names,
+            _ => &[],
+        }
+    }
+
+    /// A manifest, index or config, held against its descriptor.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn document(&self, descriptor: &Descriptor, what: &'static str) -> Result<Document, TransportError> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(TransportError::Interrupted);
+        }
+        let is_manifest =
+            media_type::is_manifest(&descriptor.media_type) || media_type::is_index(&descriptor.media_type);
+        let bytes = match &self.kind {
+            Kind::Docker { top, .. } if top.descriptor.digest == descriptor.digest => top.bytes.clone(),
+            Kind::Registry(registry, repository) if is_manifest => {
+                let reference = Reference::Digest(descriptor.digest);
+                let found = registry.repository(repository).manifest(reference, self.interrupt);
+                found.map_err(|error| self.registry(error))?.1
+            }
+            Kind::Layout(blobs) => blobs.document(descriptor.digest).map_err(|source| self.image_error(source))?,
+            _ => {
+                let failed = |source| self.blob_error(what, descriptor.digest, source);
+                let mut bytes = Vec::new();
+                let limit = Document::LIMIT;
+                self.blob(descriptor, what)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+                bytes
+            }
+        };
+        Document::new(descriptor.clone(), bytes).map_err(|source| self.image_error(source))
+    }
+
+    /// A blob as it is, not checked. `what` it is called in a message.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn blob(
+        &self,
+        descriptor: &Descriptor,
+        what: &'static str,
+    ) -> Result<Box<dyn Read + Send + '_>, TransportError> {
+        let digest = descriptor.digest;
+        let failed = |source| self.blob_error(what, digest, source);
+        match &self.kind {
+            Kind::Layout(blobs) => Ok(blobs.blob(digest).map_err(failed)?),
+            Kind::Docker { saved, .. } if Digest::of(&saved.config) == digest => {
+                Ok(Box::new(io::Cursor::new(saved.config.as_slice())))
+            }
+            Kind::Docker { saved, .. } => {
+                let layer = saved.layers.iter().find(|layer| layer.descriptor.digest == digest);
+                let layer = layer.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+                Ok(layer.blob().map_err(failed)?)
+            }
+            Kind::Registry(..) => Err(failed(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    fn image_error(&self, source: ImageError) -> TransportError {
+        TransportError::Image { image: self.name.to_string(), source: Box::new(source) }
+    }
+
+    fn blob_error(&self, what: &'static str, digest: Digest, source: io::Error) -> TransportError {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return TransportError::Interrupted;
+        }
+        TransportError::Blob { image: self.name.to_string(), what, digest, source }
+    }
+
+    fn registry(&self, error: RegistryError) -> TransportError {
+        match &error.kind {
+            RegistryErrorKind::Http(http) if matches!(http.kind, HttpErrorKind::Interrupted) => {
+                TransportError::Interrupted
+            }
+            _ => TransportError::Registry(Box::new(error)),
+        }
+    }
+}
+
+/// The manifest of an image that has none.
+fn manifest_of(saved: &Saved) -> Document {
+    let config = Descriptor::new(media_type::CONFIG, Digest::of(&saved.config), saved.config.len() as u64);
+    let layers: Vec<Value> = saved.layers.iter().map(|layer| layer.descriptor.to_json()).collect();
+    let json = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::MANIFEST,
+        "config": config.to_json(),
+        "layers": layers,
+    });
+    let bytes = json::canonical(&json);
+    Document { descriptor: Descriptor::new(media_type::MANIFEST, Digest::of(&bytes), bytes.len() as u64), bytes, json }
+}

@@ -1,0 +1,223 @@
+//! An image as its documents say it: the index, perhaps, and for each platform manifest, config and layers.
+
+use super::{Source, TransportError};
+use crate::layer::decompress;
+use crate::oci::{Descriptor, Digest, Platform, json, media_type};
+use crate::source::image::{ImageError, Verified, descriptors, platform_of};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::Read;
+
+/// Indexes inside each other, and documents of one image: more of them are an attack.
+const DEPTH: usize = 4;
+const DOCUMENTS: usize = 4096;
+
+/// A manifest, index or config whose bytes are those that its descriptor names.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// How others point at it.
+    pub descriptor: Descriptor,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What they say.
+    pub json: Value,
+}
+
+impl Document {
+    /// No document is larger; registries take no larger manifests (distribution-spec, "Pushing Manifests").
+    pub const LIMIT: u64 = 4 << 20;
+
+    /// Holds bytes against their descriptor.
+    ///
+    /// # Errors
+    /// [`ImageError::Digest`], [`ImageError::Broken`].
+    pub fn new(descriptor: Descriptor, bytes: Vec<u8>) -> Result<Self, ImageError> {
+        let found = Digest::of(&bytes);
+        let what = || {
+            let kind = if media_type::is_index(&descriptor.media_type) {
+                "index"
+            } else if media_type::is_manifest(&descriptor.media_type) {
+                "manifest"
+            } else {
+                "config"
+            };
+            format!("{kind} {}", descriptor.digest)
+        };
+        let broken = |why| ImageError::Broken { what: what(), why };
+        if bytes.len() as u64 > Self::LIMIT {
+            return Err(broken("it is larger than 4 MiB".to_owned()));
+        }
+        if found != descriptor.digest {
+            return Err(ImageError::Digest { what: what(), found });
+        }
+        if bytes.len() as u64 != descriptor.size {
+            let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
+            return Err(broken(why));
+        }
+        let json = json::parse(&bytes).map_err(broken)?;
+        Ok(Self { descriptor, bytes, json })
+    }
+
+    /// Its annotations, if it may have some.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.json.get("annotations")?.get(name)?.as_str()
+    }
+}
+
+/// An image, its documents read, its layers not.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// What its name stands for: an index, or the manifest itself.
+    pub top: Document,
+    /// One a platform, in the order of the index.
+    pub manifests: Vec<Manifest>,
+    /// What the index lists beside images: attestations and other artifacts.
+    pub others: Vec<Descriptor>,
+}
+
+/// One platform's image.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// For what it is, as its config says.
+    pub platform: Option<Platform>,
+    /// The manifest; its descriptor is the one of the index, if there is one.
+    pub document: Document,
+    /// Its config.
+    pub config: Document,
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer of an image that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The blob.
+    pub descriptor: Descriptor,
+    /// The digest of its tar, as the config says it.
+    pub diff_id: Digest,
+}
+
+impl Image {
+    /// Whether its name stands for an index.
+    #[must_use]
+    pub fn is_index(&self) -> bool {
+        media_type::is_index(&self.top.descriptor.media_type)
+    }
+}
+
+impl Source<'_> {
+    /// Reads the documents of the image that its name stands for.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn image(&self) -> Result<Image, TransportError> {
+        let top = self.top()?;
+        let mut image = Image { top: top.clone(), manifests: Vec::new(), others: Vec::new() };
+        self.collect(top, DEPTH, &mut BTreeSet::new(), &mut image)?;
+        let descriptor = &image.top.descriptor;
+        match image.manifests.is_empty() {
+            false => Ok(image),
+            true => {
+                let what = if image.is_index() { "index" } else { "manifest" };
+                let why = match image.is_index() {
+                    true => "it lists no image".to_owned(),
+                    false => "it is an artifact, not an image".to_owned(),
+                };
+                Err(self.image_error(ImageError::Broken { what: format!("{what} {}", descriptor.digest), why }))
+            }
+        }
+    }
+
+    fn collect(
+        &self,
+        document: Document,
+        depth: usize,
+        seen: &mut BTreeSet<Digest>,
+        image: &mut Image,
+    ) -> Result<(), TransportError> {
+        let broken = |why: &str| {
+            let what = document.descriptor.digest.to_string();
+            self.image_error(ImageError::Broken { what, why: why.to_owned() })
+        };
+        if !seen.insert(document.descriptor.digest) {
+            return Ok(());
+        }
+        if seen.len() > DOCUMENTS {
+            return Err(broken("more than 4096 documents belong to it"));
+        }
+        if media_type::is_manifest(&document.descriptor.media_type) {
+            match self.manifest(document.clone())? {
+                Some(manifest) => image.manifests.push(manifest),
+                None => image.others.push(document.descriptor),
+            }
+            return Ok(());
+        }
+        if !media_type::is_index(&document.descriptor.media_type) {
+            return Err(broken(&format!("its media type `{}` is no image", document.descriptor.media_type)));
+        }
+        let below = descriptors(&document.json, "index").map_err(|source| self.image_error(source))?;
+        for descriptor in below {
+            let kind = &descriptor.media_type;
+            let unknown = descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown");
+            if unknown || !(media_type::is_manifest(kind) || media_type::is_index(kind)) {
+                image.others.push(descriptor);
+            } else if depth == 0 {
+                return Err(broken("more than 4 indexes inside each other"));
+            } else {
+                self.collect(self.document(&descriptor, "manifest")?, depth - 1, seen, image)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A manifest with what it names; none if it is no image's.
+    fn manifest(&self, document: Document) -> Result<Option<Manifest>, TransportError> {
+        let read = || -> Result<_, ImageError> {
+            let broken =
+                |why: String| ImageError::Broken { what: format!("manifest {}", document.descriptor.digest), why };
+            let config = document.json.get("config").ok_or_else(|| broken("it names no config".to_owned()))?;
+            let config = Descriptor::from_json(config).map_err(broken)?;
+            if !matches!(config.media_type.as_str(), media_type::CONFIG | media_type::DOCKER_CONFIG) {
+                return Ok(None);
+            }
+            let layers = document.json.get("layers").and_then(Value::as_array);
+            let layers = layers.ok_or_else(|| broken("it has no list `layers`".to_owned()))?;
+            let layers: Result<Vec<_>, _> =
+                layers.iter().map(|json| Descriptor::from_json(json).map_err(broken)).collect();
+            Ok(Some((config, layers?)))
+        };
+        let Some((config, blobs)) = read().map_err(|source| self.image_error(source))? else { return Ok(None) };
+        let config = self.document(&config, "config")?;
+        let broken = |why: String| {
+            let what = format!("config {}", config.descriptor.digest);
+            self.image_error(ImageError::Broken { what, why })
+        };
+        let diff_ids = config.json.pointer("/rootfs/diff_ids").and_then(Value::as_array).map(Vec::as_slice);
+        let diff_ids = diff_ids.unwrap_or_default();
+        if diff_ids.len() != blobs.len() {
+            return Err(broken(format!(
+                "the manifest has {} layers, the config {} diff_ids",
+                blobs.len(),
+                diff_ids.len()
+            )));
+        }
+        let layers = blobs.into_iter().zip(diff_ids).map(|(descriptor, diff_id)| {
+            let diff_id = diff_id.as_str().unwrap_or_default().parse().map_err(broken)?;
+            Ok(Layer { descriptor, diff_id })
+        });
+        let layers = layers.collect::<Result<_, TransportError>>()?;
+        Ok(Some(Manifest { platform: platform_of(&config.json), document, config, layers }))
+    }
+
+    /// The tar of a layer. By the time its end is read, digest, size and diff_id are checked.
+    ///
+    /// # Errors
+    /// If the blob is not there; what is wrong with it comes out of the reading.
+    pub fn tar(&self, layer: &Layer) -> Result<Box<dyn Read + Send + '_>, TransportError> {
+        let Descriptor { digest, size, .. } = layer.descriptor;
+        let blob = Verified::new(self.blob(&layer.descriptor, "layer")?, digest, size);
+        let tar = decompress::sniff_decoder(blob).map_err(|source| self.blob_error("layer", digest, source))?;
+        Ok(Box::new(Verified::tar(tar, layer.diff_id)))
+    }
+}

@@ -41,10 +41,7 @@ pub struct Source<'a> {
 enum Kind {
     Layout(Blobs),
     /// It has no manifest: the one that it would have.
-    Docker {
-        top: Document,
-        saved: Saved,
-    },
+    Docker(Box<(Document, Saved)>),
     Registry(Box<Registry>, String),
 }
 
@@ -115,7 +112,7 @@ impl<'a> Source<'a> {
             Transport::Layout(_) | Transport::OciArchive(_) => Kind::Layout(blobs()?),
             Transport::DockerArchive(_) => {
                 let saved = blobs()?.saved(name).map_err(failed)?;
-                Kind::Docker { top: manifest_of(&saved), saved }
+                Kind::Docker(Box::new((manifest_of(&saved), saved)))
             }
             Transport::Registry(repository) => {
                 let offline = || TransportError::Offline { image: name.to_string() };
@@ -133,7 +130,7 @@ impl<'a> Source<'a> {
     /// See [`TransportError`].
     pub fn top(&self) -> Result<Document, TransportError> {
         match &self.kind {
-            Kind::Docker { top, .. } => Ok(top.clone()),
+            Kind::Docker(image) => Ok(image.0.clone()),
             Kind::Registry(registry, repository) => {
                 let latest = self.name.tag.as_deref().unwrap_or("latest");
                 let reference = self.name.digest.map_or(Reference::Tag(latest), Reference::Digest);
@@ -213,7 +210,7 @@ impl<'a> Source<'a> {
     #[must_use]
     pub fn names(&self) -> &[String] {
         match &self.kind {
-            Kind::Docker { saved, .. } => &saved.names,
+            Kind::Docker(image) => &image.1.names,
             _ => &[],
         }
     }
@@ -229,7 +226,7 @@ impl<'a> Source<'a> {
         let is_manifest =
             media_type::is_manifest(&descriptor.media_type) || media_type::is_index(&descriptor.media_type);
         let bytes = match &self.kind {
-            Kind::Docker { top, .. } if top.descriptor.digest == descriptor.digest => top.bytes.clone(),
+            Kind::Docker(image) if image.0.descriptor.digest == descriptor.digest => image.0.bytes.clone(),
             Kind::Registry(registry, repository) if is_manifest => {
                 let reference = Reference::Digest(descriptor.digest);
                 let found = registry.repository(repository).manifest(reference, self.interrupt);
@@ -260,11 +257,9 @@ impl<'a> Source<'a> {
         let failed = |source| self.blob_error(what, digest, source);
         match &self.kind {
             Kind::Layout(blobs) => Ok(blobs.blob(digest).map_err(failed)?),
-            Kind::Docker { saved, .. } if Digest::of(&saved.config) == digest => {
-                Ok(Box::new(io::Cursor::new(saved.config.as_slice())))
-            }
-            Kind::Docker { saved, .. } => {
-                let layer = saved.layers.iter().find(|layer| layer.descriptor.digest == digest);
+            Kind::Docker(image) if Digest::of(&image.1.config) == digest => Ok(Box::new(image.1.config.as_slice())),
+            Kind::Docker(image) => {
+                let layer = image.1.layers.iter().find(|layer| layer.descriptor.digest == digest);
                 let layer = layer.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
                 Ok(layer.blob().map_err(failed)?)
             }

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Image {
     /// Its manifest, or its index if it has several platforms.
     pub descriptor: Descriptor,
+    /// The bytes of that.
+    pub bytes: Vec<u8>,
     /// One for each plan, in their order.
     pub manifests: Vec<Manifest>,
 }
@@ -26,8 +28,12 @@ pub struct Manifest {
     pub platform: Platform,
     /// The manifest.
     pub descriptor: Descriptor,
+    /// The bytes of that.
+    pub bytes: Vec<u8>,
     /// The image config.
     pub config: Descriptor,
+    /// The bytes of that.
+    pub config_bytes: Vec<u8>,
     /// All layers, those of the base first.
     pub layers: Vec<Layer>,
 }
@@ -86,8 +92,8 @@ pub fn write(
     for plan in plans {
         manifests.push(manifest(plan, sink, jobs, interrupt)?);
     }
-    let descriptor = match &manifests[..] {
-        [one] => one.descriptor.clone(),
+    let (descriptor, bytes) = match &manifests[..] {
+        [one] => (one.descriptor.clone(), one.bytes.clone()),
         several => {
             let members = several.iter().map(|manifest| {
                 let platform = Some(manifest.platform.clone());
@@ -102,7 +108,7 @@ pub fn write(
             document(sink, media_type::INDEX, &index)?
         }
     };
-    Ok(Image { descriptor, manifests })
+    Ok(Image { descriptor, bytes, manifests })
 }
 
 fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Manifest, Failure> {
@@ -123,7 +129,7 @@ fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -
         layers.push(own_layer(layer, sink, jobs, interrupt)?);
     }
 
-    let config = document(sink, media_type::CONFIG, &config(plan, &layers))?;
+    let (config, config_bytes) = document(sink, media_type::CONFIG, &config(plan, &layers))?;
     let mut manifest = json!({
         "schemaVersion": 2,
         "mediaType": media_type::MANIFEST,
@@ -131,12 +137,12 @@ fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -
         "layers": layers.iter().map(|layer| layer.descriptor.to_json()).collect::<Vec<_>>(),
     });
     annotate(&mut manifest, &annotations(plan));
-    let descriptor = document(sink, media_type::MANIFEST, &manifest)?;
+    let (descriptor, bytes) = document(sink, media_type::MANIFEST, &manifest)?;
     // A base may be more precise than the recipe: the index says what the config says.
     let mut platform = plan.platform.clone();
     let variant = plan.config.get("variant").and_then(Value::as_str).filter(|variant| !variant.is_empty());
     platform.variant = platform.variant.or_else(|| variant.map(str::to_owned));
-    Ok(Manifest { platform, descriptor, config, layers })
+    Ok(Manifest { platform, descriptor, bytes, config, config_bytes, layers })
 }
 
 /// What a base's manifest added to the descriptor was about that manifest.
@@ -197,12 +203,12 @@ fn annotate(document: &mut Value, annotations: &BTreeMap<String, String>) {
     }
 }
 
-fn document(sink: &dyn Sink, media_type: &str, document: &Value) -> Result<Descriptor, Failure> {
+fn document(sink: &dyn Sink, media_type: &str, document: &Value) -> Result<(Descriptor, Vec<u8>), Failure> {
     let bytes = json::canonical(document);
     let digest = Digest::of(&bytes);
     let mut blob = sink.blob().map_err(Failure::Sink)?;
     blob.write_all(&bytes).and_then(|()| blob.commit(digest)).map_err(Failure::Sink)?;
-    Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
+    Ok((Descriptor::new(media_type, digest, bytes.len() as u64), bytes))
 }
 
 /// Copies, telling a reader's failure from a writer's.

@@ -6,6 +6,8 @@ mod build;
 mod cache;
 mod drill;
 mod env;
+#[allow(dead_code, reason = "the commands that read images come next")]
+mod images;
 mod init;
 mod lock;
 mod pantry;

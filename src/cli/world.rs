@@ -8,6 +8,7 @@ use rebake::git;
 use rebake::pantry::Pantry;
 use rebake::store::Store;
 use rebake::supply::{Online, Reach, Supply};
+use rebake::transport::Access;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -88,6 +89,13 @@ impl<'a> World<'a> {
             interrupt: &self.interrupt,
             notice: &*self.notice,
         }
+    }
+
+    /// What reading images needs; relative paths start at the working directory.
+    #[allow(dead_code, reason = "the commands that read images come next")]
+    pub fn access(&self) -> Access<'_> {
+        let online = self.online.as_ref();
+        Access { folder: Path::new(""), scratch: self.scratch, online, interrupt: &self.interrupt }
     }
 }
 

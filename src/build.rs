@@ -4,7 +4,7 @@ mod expect;
 mod stamp;
 
 pub use expect::{difference, expectation, record};
-pub use stamp::keep;
+pub use stamp::{digest, keep};
 
 use crate::archive::{self, Format};
 use crate::image::{self, Image, ImageWriteError};
@@ -50,6 +50,8 @@ pub enum Stamping<'a> {
         /// Whether the recipe's folder may differ from the commit. The image then says so.
         allow_dirty: bool,
     },
+    /// It is known already, and git is not asked.
+    Known(&'a Stamp),
     /// It does not matter: only what is the same at every commit is looked at.
     Any,
 }
@@ -161,6 +163,7 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
                 let written: Vec<&Path> = written.into_iter().flatten().collect();
                 Some(stamp::ask(&recipe, &stamp::Asking { order, file, allow_dirty, written: &written })?)
             }
+            Stamping::Known(stamp) => Some((stamp.clone(), None)),
             Stamping::Any => Some((Stamp::sample(), None)),
         })
     };
@@ -239,7 +242,10 @@ impl Planned {
     }
 
     /// Finds out which image it is, and writes nothing.
-    fn hash(&self, order: &Order) -> Result<Image, Failure> {
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn hash(&self, order: &Order) -> Result<Image, Failure> {
         self.write(order, &Nowhere, |error| Failure::Unsupported(error.to_string()))
     }
 

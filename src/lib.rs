@@ -20,6 +20,7 @@ pub mod lock;
 pub mod mask;
 pub mod net;
 pub mod oci;
+pub mod origin;
 pub mod pantry;
 pub mod plan;
 pub mod preserve;

@@ -216,7 +216,8 @@ fn lock(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// The digest of a text, the same in a checkout that ends lines with CR LF.
-fn digest(text: &[u8]) -> Digest {
+#[must_use]
+pub fn digest(text: &[u8]) -> Digest {
     let ends = text.iter().zip(text.iter().skip(1).map(Some).chain([None]));
     let unix = ends.filter(|&(&byte, next)| !(byte == b'\r' && next == Some(&b'\n')));
     Digest::of(&unix.map(|(&byte, _)| byte).collect::<Vec<u8>>())

@@ -238,11 +238,8 @@ pub fn at(
     let text = fs::read(&file).map_err(|source| OriginError::Io { path: path.display().to_string(), source })?;
     let syntax = if file.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
     let lock = fs::read(file.with_extension("lock")).ok();
-    let provenance = Provenance {
-        path: path.display().to_string(),
-        recipe: digest(&text),
-        lock: lock.as_deref().map(digest),
-    };
+    let provenance =
+        Provenance { path: path.display().to_string(), recipe: digest(&text), lock: lock.as_deref().map(digest) };
     // What is wrong with its text is said by whoever bakes it.
     let stamp = match parse(&String::from_utf8_lossy(&text), syntax) {
         Ok(recipe) if !recipe.stamps().is_empty() => {

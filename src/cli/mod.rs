@@ -6,9 +6,9 @@ mod build;
 mod cache;
 mod drill;
 mod env;
-#[allow(dead_code, reason = "the commands that read images come next")]
 mod images;
 mod init;
+mod inspect;
 mod lock;
 mod pantry;
 mod recipes;
@@ -74,6 +74,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Bake the images of recipes; print each one's reference and manifest digest
     Build(build::Arguments),
+    /// Show an image: config, labels, layers, files
+    Inspect(inspect::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init::run(&init, &env, &report),
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
+        Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

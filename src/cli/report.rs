@@ -175,12 +175,20 @@ fn as_json(source: &Source, mistake: &Diagnostic) -> Value {
 
 /// Control characters of a hostile file name never reach the terminal, nor does a password in an address.
 fn printable(text: &str) -> String {
-    masked(text)
-        .chars()
-        .map(|c| match c {
-            '\n' => "\n".to_owned(),
-            c if c.is_control() => c.escape_default().to_string(),
-            c => c.to_string(),
-        })
-        .collect()
+    let mut shown = String::new();
+    for (n, line) in masked(text).split('\n').enumerate() {
+        if n > 0 {
+            shown.push('\n');
+        }
+        shown.push_str(&safe(line));
+    }
+    shown
+}
+
+/// A stranger's words in one line: control characters, and those that turn the order of others round, are escaped.
+pub fn safe(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hostile(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -27,6 +27,13 @@ pub struct Sources {
     pub insecure: bool,
 }
 
+impl Sources {
+    /// Of a command that takes no inputs: the network alone.
+    pub fn online(insecure: bool) -> Self {
+        Self { pantry: Vec::new(), offline: false, insecure }
+    }
+}
+
 /// What is behind the options and the environment.
 pub struct World<'a> {
     pantries: Vec<Pantry>,
@@ -92,7 +99,6 @@ impl<'a> World<'a> {
     }
 
     /// What reading images needs; relative paths start at the working directory.
-    #[allow(dead_code, reason = "the commands that read images come next")]
     pub fn access(&self) -> Access<'_> {
         let online = self.online.as_ref();
         Access { folder: Path::new(""), scratch: self.scratch, online, interrupt: &self.interrupt }

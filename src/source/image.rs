@@ -9,6 +9,7 @@ mod verified;
 
 pub use change::{Change, relative};
 pub use docker::Saved;
+pub use merge::{Spot, Visit, merged};
 pub use verified::Verified;
 
 use super::archive::{self, Limits, Slice};

@@ -2,11 +2,14 @@
 
 use super::{Source, TransportError};
 use crate::layer::decompress;
+use crate::layer::read::TarReader;
 use crate::oci::{Descriptor, Digest, Platform, json, media_type};
-use crate::source::image::{ImageError, Verified, descriptors, platform_of};
+use crate::source::archive::Member;
+use crate::source::image::{ImageError, Spot, Verified, Visit, descriptors, merged, platform_of};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
 
 /// Indexes inside each other, and documents of one image: more of them are an attack.
 const DEPTH: usize = 4;
@@ -219,5 +222,35 @@ impl Source<'_> {
         let blob = Verified::new(self.blob(&layer.descriptor, "layer")?, digest, size);
         let tar = decompress::sniff_decoder(blob).map_err(|source| self.blob_error("layer", digest, source))?;
         Ok(Box::new(Verified::tar(tar, layer.diff_id)))
+    }
+
+    /// The files of one platform's image: its layers on top of each other, by path.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn files(&self, manifest: &Manifest) -> Result<Vec<Member<Spot>>, TransportError> {
+        let mut trouble = None;
+        let mut read = |number: usize, visit: &mut Visit| {
+            let Some(layer) = manifest.layers.get(number) else { return Ok(()) };
+            let broken = |why: String| ImageError::Broken { what: format!("layer {}", layer.descriptor.digest), why };
+            let mut tar = self.tar(layer).map_err(|error| {
+                let why = error.to_string();
+                trouble = Some(error);
+                broken(why)
+            })?;
+            let mut reader = TarReader::new(&mut tar);
+            while let Some(entry) = reader.next().map_err(|error| broken(error.to_string()))? {
+                visit(entry)?;
+            }
+            reader.finish().map_err(|error| broken(error.to_string()))?;
+            io::copy(&mut tar, &mut io::sink()).map_err(|error| broken(error.to_string()))?;
+            Ok(())
+        };
+        let merged = merged(manifest.layers.len(), &mut read, self.interrupt);
+        merged.map_err(|source| match (trouble, self.interrupt.load(Ordering::Relaxed)) {
+            (_, true) => TransportError::Interrupted,
+            (Some(error), _) => error,
+            (None, _) => self.image_error(source),
+        })
     }
 }

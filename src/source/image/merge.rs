@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a content stands: layer and entry in it, counted from 0.
-type Spot = (usize, u64);
+pub type Spot = (usize, u64);
 
 impl Image {
     /// What its layers hold together. Of files that stand at or below a path of `wanted`, symlinks followed, the content is
@@ -30,8 +30,9 @@ impl Image {
         interrupt: &AtomicBool,
     ) -> Result<Vec<InputMember>, ImageError> {
         let mut members: Members<Spot> = Members::new(limits);
-        for number in 0..self.layers.len() {
-            self.apply(number, &mut members, limits, interrupt)?;
+        for (number, layer) in self.layers.iter().enumerate() {
+            let mut read = |visit: &mut Visit| layer.read(|entry, _| visit(entry));
+            apply(number, &layer.what(), &mut read, &mut members, (limits, interrupt))?;
         }
         let places: Vec<Option<EntryPath>> = (wanted.iter())
             // A path that leads nowhere is reported by who asks for it.
@@ -55,74 +56,6 @@ impl Image {
             Ok(InputMember { path: member.path, attributes: member.attributes, kind })
         };
         members.into_iter().map(with_slice).collect()
-    }
-
-    /// Lays a layer on top.
-    fn apply(
-        &self,
-        number: usize,
-        members: &mut Members<Spot>,
-        limits: &Limits,
-        interrupt: &AtomicBool,
-    ) -> Result<(), ImageError> {
-        let Some(layer) = self.layers.get(number) else { return Ok(()) };
-        let what = layer.what();
-        let wrong = |why: String| broken(&what, why);
-        let astray = |astray: Astray| broken(&what, astray.to_string());
-        let fault = |name: &[u8], fault| {
-            let error = ArchiveError { archive: PathBuf::new(), member: Some(name.to_vec()), fault };
-            broken(&what, error.why())
-        };
-        // Whiteouts speak of the layers below only, wherever they stand in the tar; the rest waits.
-        let mut added: Vec<(u64, EntryPath, RawEntry)> = Vec::new();
-        let mut count = 0;
-        layer.read(|entry, _| {
-            stop(interrupt)?;
-            members.weigh(&entry).map_err(|why| fault(&entry.path, why))?;
-            let resolved = |members: &Members<Spot>, path: &EntryPath, leaf| {
-                through(path, leaf, |at| members.symlink(at)).map_err(astray)
-            };
-            match Change::of(&entry.path).map_err(wrong)? {
-                Change::Entry(path) => added.push((count, path, entry)),
-                Change::Removal(path) => {
-                    resolved(members, &path, false)?.iter().for_each(|path| members.remove(path));
-                }
-                Change::Opaque(Some(folder)) => {
-                    resolved(members, &folder, true)?.iter().for_each(|folder| members.remove_below(folder));
-                }
-                Change::Opaque(None) => members.clear(),
-                Change::Nothing => {}
-            }
-            if added.len() > limits.members {
-                return Err(fault(b"", Fault::Limit { what: "members", limit: limits.members as u64 }));
-            }
-            count += 1;
-            Ok(())
-        })?;
-        for (entry_number, path, entry) in added {
-            let name = entry.path;
-            // What stands in the way as a symlink is gone through, as by a client that unpacks.
-            let Some(path) = through(&path, false, |at| members.symlink(at)).map_err(astray)? else { continue };
-            let kind = match entry.kind {
-                RawKind::HardLink(target) => {
-                    let resolved = match relative(&target).map_err(wrong)? {
-                        Some(target) => through(&target, false, |at| members.symlink(at)).map_err(astray)?,
-                        None => None,
-                    };
-                    let target = resolved.map_or(target, |target| target.as_bytes().to_vec());
-                    members.link(path, &target).map_err(|why| fault(&name, why))?;
-                    continue;
-                }
-                RawKind::File { size } => Kind::File { content: (number, entry_number), size, link: None },
-                RawKind::Symlink(target) => symlink(target).map_err(|why| fault(&name, why))?,
-                RawKind::Directory => Kind::Directory,
-                RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
-                RawKind::BlockDevice(major, minor) => Kind::BlockDevice { major, minor },
-                RawKind::Fifo => Kind::Fifo,
-            };
-            members.add(path, entry.attributes, kind);
-        }
-        Ok(())
     }
 
     /// Puts contents aside; layers without one are not read.
@@ -164,6 +97,96 @@ impl Image {
         spool.finish().map_err(|fault| broken("the image", fault.to_string()))?;
         Ok(slices)
     }
+}
+
+/// Takes an entry of a layer.
+pub type Visit<'a> = dyn FnMut(RawEntry) -> Result<(), ImageError> + 'a;
+/// Gives all entries of a layer to whoever asks.
+pub type ReadLayer<'a> = dyn FnMut(&mut Visit) -> Result<(), ImageError> + 'a;
+
+/// What layers hold together; `read` reads the entries of one, by its number. The content of a file is where it stands: layer
+/// and entry in it, counted from 0.
+///
+/// # Errors
+/// What `read` reports; layers that cannot be applied.
+pub fn merged(
+    layers: usize,
+    read: &mut dyn FnMut(usize, &mut Visit) -> Result<(), ImageError>,
+    interrupt: &AtomicBool,
+) -> Result<Vec<Member<Spot>>, ImageError> {
+    let limits = Limits::default();
+    let mut members: Members<Spot> = Members::new(&limits);
+    for number in 0..layers {
+        let what = format!("layer {}", number + 1);
+        apply(number, &what, &mut |visit| read(number, visit), &mut members, (&limits, interrupt))?;
+    }
+    Ok(members.finish())
+}
+
+/// Lays a layer on top.
+fn apply(
+    number: usize,
+    what: &str,
+    read: &mut ReadLayer,
+    members: &mut Members<Spot>,
+    (limits, interrupt): (&Limits, &AtomicBool),
+) -> Result<(), ImageError> {
+    let wrong = |why: String| broken(what, why);
+    let astray = |astray: Astray| broken(what, astray.to_string());
+    let fault = |name: &[u8], fault| {
+        let error = ArchiveError { archive: PathBuf::new(), member: Some(name.to_vec()), fault };
+        broken(what, error.why())
+    };
+    // Whiteouts speak of the layers below only, wherever they stand in the tar; the rest waits.
+    let mut added: Vec<(u64, EntryPath, RawEntry)> = Vec::new();
+    let mut count = 0;
+    read(&mut |entry| {
+        stop(interrupt)?;
+        members.weigh(&entry).map_err(|why| fault(&entry.path, why))?;
+        let resolved = |members: &Members<Spot>, path: &EntryPath, leaf| {
+            through(path, leaf, |at| members.symlink(at)).map_err(astray)
+        };
+        match Change::of(&entry.path).map_err(wrong)? {
+            Change::Entry(path) => added.push((count, path, entry)),
+            Change::Removal(path) => {
+                resolved(members, &path, false)?.iter().for_each(|path| members.remove(path));
+            }
+            Change::Opaque(Some(folder)) => {
+                resolved(members, &folder, true)?.iter().for_each(|folder| members.remove_below(folder));
+            }
+            Change::Opaque(None) => members.clear(),
+            Change::Nothing => {}
+        }
+        if added.len() > limits.members {
+            return Err(fault(b"", Fault::Limit { what: "members", limit: limits.members as u64 }));
+        }
+        count += 1;
+        Ok(())
+    })?;
+    for (entry_number, path, entry) in added {
+        let name = entry.path;
+        // What stands in the way as a symlink is gone through, as by a client that unpacks.
+        let Some(path) = through(&path, false, |at| members.symlink(at)).map_err(astray)? else { continue };
+        let kind = match entry.kind {
+            RawKind::HardLink(target) => {
+                let resolved = match relative(&target).map_err(wrong)? {
+                    Some(target) => through(&target, false, |at| members.symlink(at)).map_err(astray)?,
+                    None => None,
+                };
+                let target = resolved.map_or(target, |target| target.as_bytes().to_vec());
+                members.link(path, &target).map_err(|why| fault(&name, why))?;
+                continue;
+            }
+            RawKind::File { size } => Kind::File { content: (number, entry_number), size, link: None },
+            RawKind::Symlink(target) => symlink(target).map_err(|why| fault(&name, why))?,
+            RawKind::Directory => Kind::Directory,
+            RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
+            RawKind::BlockDevice(major, minor) => Kind::BlockDevice { major, minor },
+            RawKind::Fifo => Kind::Fifo,
+        };
+        members.add(path, entry.attributes, kind);
+    }
+    Ok(())
 }
 
 fn stop(interrupt: &AtomicBool) -> Result<(), ImageError> {

@@ -143,7 +143,7 @@ fn validator(answer: &Answer) -> Option<HeaderValue> {
 }
 
 /// Where a partial answer starts, and how long the whole is if that is known: `Content-Range: bytes 5-9/10`.
-fn range(answer: &Answer) -> Option<(u64, Option<u64>)> {
+pub(super) fn range(answer: &Answer) -> Option<(u64, Option<u64>)> {
     let (range, total) = answer.header("content-range")?.strip_prefix("bytes ")?.split_once('/')?;
     let (start, end) = range.split_once('-')?;
     let (start, end): (u64, u64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);

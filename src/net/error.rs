@@ -73,6 +73,8 @@ pub enum HttpErrorKind {
     Interrupted,
     /// The file cannot be written.
     Disk(io::Error),
+    /// What is to be sent cannot be read.
+    Source(io::Error),
 }
 
 /// What one hop of a chain of redirects ran into.
@@ -145,6 +147,7 @@ impl HttpErrorKind {
             Self::Downgrade => write!(f, "{host} redirects from https to http, which anybody on the way could change"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::Disk(error) => write!(f, "what came cannot be written: {error}"),
+            Self::Source(error) => write!(f, "what is to be sent cannot be read: {error}"),
         }
     }
 }

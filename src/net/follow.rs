@@ -1,7 +1,7 @@
 //! Redirects: followed so that no secret goes to another host, and nothing from https to http.
 
 use super::error::Hop;
-use super::wire::{Answer, ask};
+use super::wire::{Answer, Body, ask};
 use super::{Http, HttpErrorKind, Method, host};
 use std::sync::atomic::AtomicBool;
 use ureq::http::{HeaderMap, header};
@@ -11,6 +11,19 @@ use url::Url;
 pub(super) const REDIRECTS: usize = 10;
 
 impl Http {
+    /// The answer of that very URL.
+    pub(super) fn once(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Body<'_>,
+        interrupt: &AtomicBool,
+    ) -> Result<Answer, Hop> {
+        let agent = self.routes.agent(url).map_err(|kind| Hop { host: host(url), kind })?;
+        ask(agent, self.timing, (method, url, headers), body, interrupt)
+    }
+
     /// The answer at the end of the redirects.
     pub(super) fn follow(
         &self,
@@ -22,9 +35,8 @@ impl Http {
     ) -> Result<Answer, Hop> {
         let (mut at, mut headers) = (url.clone(), headers.clone());
         for _ in 0..=REDIRECTS {
-            let agent = self.routes.agent(&at).map_err(|kind| Hop { host: host(&at), kind })?;
-            let answer = ask(agent, self.timing, (method, &at, &headers, body), interrupt)?;
-            if method == Method::Post || !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            let answer = self.once(method, &at, &headers, Body::Bytes(body), interrupt)?;
+            if method.has_body() || !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
             let failed = |kind| Hop { host: host(&at), kind };

@@ -1,4 +1,4 @@
-//! HTTP client: downloads that resume, small documents, retries, redirects, proxies, certificates.
+//! HTTP client: downloads that resume, streams, uploads, small documents, retries, redirects, proxies, certificates.
 //!
 //! Whoever holds an [`Http`] can reach the network, and nobody else can: what is to work without is given none. What the
 //! bytes mean, and whether they are the right ones, is left to the caller.
@@ -9,9 +9,13 @@ mod follow;
 mod retry;
 mod roots;
 mod routes;
+mod send;
+mod stream;
 mod wire;
 
 pub use error::{HttpError, HttpErrorKind};
+pub use retry::Retry;
+pub use stream::Stream;
 
 use base64::Engine;
 use retry::Setback;
@@ -99,6 +103,19 @@ pub enum Method {
     Head,
     /// Send it a body.
     Post,
+    /// Put a body there.
+    Put,
+    /// Send it a part.
+    Patch,
+    /// Take it away.
+    Delete,
+}
+
+impl Method {
+    /// Whether something is sent with it, if only nothing. Such a request is not redirected.
+    fn has_body(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
 }
 
 /// A request for a small document. It has no `Debug`, as headers and body may be secrets.
@@ -110,7 +127,7 @@ pub struct Request<'a> {
     pub url: &'a str,
     /// Names and values.
     pub headers: &'a [(&'a str, &'a str)],
-    /// What is sent; with [`Method::Post`].
+    /// What is sent; with [`Method::Post`], [`Method::Put`] and [`Method::Patch`].
     pub body: &'a [u8],
     /// How many bytes the answer may have.
     pub limit: u64,
@@ -177,8 +194,8 @@ impl Http {
         Self { routes: Arc::new(routes), ..self.clone() }
     }
 
-    /// Asks for a small document. Tries again what may pass; the answer may still be of any status. A POST is not
-    /// redirected: its body may be a secret.
+    /// Asks for a small document. Tries again what may pass; the answer may still be of any status. What has a
+    /// body is not redirected: it may be a secret.
     ///
     /// # Errors
     /// No answer, or one that is too large.

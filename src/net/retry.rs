@@ -1,7 +1,7 @@
 //! Trying again: what may pass, how long to wait, and when to give up.
 
 use super::error::Hop;
-use super::{HttpErrorKind, Response, Timing};
+use super::{HttpError, HttpErrorKind, Response, Timing};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl From<Hop> for Setback {
 impl Setback {
     /// An answer that is no success.
     pub(super) fn status((host, response): (String, Response)) -> Self {
-        let wait = retry_after(response.header("retry-after"), response.header("date"));
+        let wait = asked(&response);
         Self { hop: Hop { host, kind: HttpErrorKind::Status(Box::new(response)) }, wait, progress: false }
     }
 }
@@ -39,6 +39,55 @@ pub(super) fn passing(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
+/// Tries that failed, and what follows from them.
+#[derive(Debug)]
+pub struct Retry {
+    timing: Timing,
+    tries: u32,
+    failures: u32,
+}
+
+impl Retry {
+    pub(super) fn new(timing: Timing, tries: u32) -> Self {
+        Self { timing, tries, failures: 0 }
+    }
+
+    /// How many tries failed since the last one that brought something.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// After a try that failed: waits, and says whether another one may go better. `progress` says whether it brought
+    /// something that no try before had. If the user asks to stop meanwhile, the next request says so.
+    pub fn again(&mut self, failed: Result<&Response, &HttpError>, progress: bool, interrupt: &AtomicBool) -> bool {
+        let (passes, response) = match failed {
+            Ok(response) => (passing(response.status), Some(response)),
+            Err(HttpError { kind: HttpErrorKind::Status(response), .. }) => {
+                (passing(response.status), Some(&**response))
+            }
+            Err(error) => (error.kind.passes(), None),
+        };
+        let wait = response.and_then(asked);
+        self.wait(passes, wait, progress).is_some_and(|wait| {
+            sleep(wait, interrupt);
+            true
+        })
+    }
+
+    /// How long to wait before the next try; `None` if there is no point in one.
+    fn wait(&mut self, passes: bool, asked: Option<Duration>, progress: bool) -> Option<Duration> {
+        self.failures = if progress { 1 } else { self.failures + 1 };
+        // To come back earlier than a server asks is in vain, and to wait for long is not what anybody expects of a command.
+        let asked = asked.unwrap_or_default();
+        if !passes || self.failures >= self.tries || asked > self.timing.patience {
+            return None;
+        }
+        let steps = DELAYS.get(self.failures as usize - 1).or(DELAYS.last()).copied().unwrap_or_default();
+        Some((self.timing.delay / 2 * steps).max(asked))
+    }
+}
+
 /// Tries until it works, cannot work, or has failed `tries` times without progress; then tells the failure and their number.
 pub(super) fn persist<T>(
     timing: &Timing,
@@ -46,23 +95,23 @@ pub(super) fn persist<T>(
     interrupt: &AtomicBool,
     mut attempt: impl FnMut() -> Result<T, Setback>,
 ) -> Result<T, (Hop, u32)> {
-    let mut failures = 0;
+    let mut retry = Retry::new(*timing, tries);
     loop {
         let setback = match attempt() {
             Ok(done) => return Ok(done),
             Err(setback) => setback,
         };
-        failures = if setback.progress { 1 } else { failures + 1 };
-        // To come back earlier than a server asks is in vain, and to wait for long is not what anybody expects of a command.
-        let asked = setback.wait.unwrap_or_default();
-        if !setback.hop.kind.passes() || failures >= tries || asked > timing.patience {
-            return Err((setback.hop, failures));
-        }
-        let steps = DELAYS.get(failures as usize - 1).or(DELAYS.last()).copied().unwrap_or_default();
-        if !sleep((timing.delay / 2 * steps).max(asked), interrupt) {
-            return Err((Hop { kind: HttpErrorKind::Interrupted, ..setback.hop }, failures));
+        match retry.wait(setback.hop.kind.passes(), setback.wait, setback.progress) {
+            None => return Err((setback.hop, retry.failures)),
+            Some(wait) if sleep(wait, interrupt) => {}
+            Some(_) => return Err((Hop { kind: HttpErrorKind::Interrupted, ..setback.hop }, retry.failures)),
         }
     }
+}
+
+/// What a server asks to wait.
+fn asked(response: &Response) -> Option<Duration> {
+    retry_after(response.header("retry-after"), response.header("date"))
 }
 
 /// `false` if the user asked to stop meanwhile.

@@ -15,6 +15,8 @@ pub struct Descriptor {
     pub size: u64,
     /// For which platform it is; in an index.
     pub platform: Option<Platform>,
+    /// What kind of artifact the manifest is; of those that refer to another one.
+    pub artifact_type: Option<String>,
     /// Sorted by name.
     pub annotations: BTreeMap<String, String>,
 }
@@ -23,7 +25,8 @@ impl Descriptor {
     /// A descriptor of a blob, with nothing added.
     #[must_use]
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
-        Self { media_type: media_type.to_owned(), digest, size, platform: None, annotations: BTreeMap::new() }
+        let (platform, artifact_type, annotations) = Default::default();
+        Self { media_type: media_type.to_owned(), digest, size, platform, artifact_type, annotations }
     }
 
     /// As it stands in a manifest or index.
@@ -35,6 +38,9 @@ impl Descriptor {
             if let Some(variant) = &platform.variant {
                 json["platform"]["variant"] = json!(variant);
             }
+        }
+        if let Some(artifact_type) = &self.artifact_type {
+            json["artifactType"] = json!(artifact_type);
         }
         if !self.annotations.is_empty() {
             json["annotations"] = json!(self.annotations);
@@ -58,7 +64,9 @@ impl Descriptor {
             })
         });
         let annotations = json.get("annotations").and_then(Value::as_object).map_or_else(BTreeMap::new, strings);
-        Ok(Self { media_type: text(json, "mediaType").unwrap_or_default(), digest, size, platform, annotations })
+        let media_type = text(json, "mediaType").unwrap_or_default();
+        let artifact_type = text(json, "artifactType").filter(|kind| !kind.is_empty());
+        Ok(Self { media_type, digest, size, platform, artifact_type, annotations })
     }
 }
 

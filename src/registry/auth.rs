@@ -1,15 +1,28 @@
 //! Who we are: an answer to `WWW-Authenticate`, by password or by a token that is fetched with one.
+//!
+//! What opens a repository is kept for what it was asked for: a token to pull does not push.
 
 use super::credentials::{Found, Login};
 use super::error::{RegistryErrorKind, said};
 use super::{Repository, Way, lock};
-use crate::net::{Http, Method, Request, Response, basic};
+use crate::net::{Http, HttpError, Method, Request, Response, basic};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use url::{Url, form_urlencoded};
 
 /// No answer about who we are is larger.
 pub(super) const TOKEN: u64 = 1 << 20;
+
+/// What is asked of a repository.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Access<'a> {
+    /// To read.
+    Pull,
+    /// To read and to write.
+    Push,
+    /// To write what this other repository of the registry has.
+    Mount(&'a str),
+}
 
 /// What opens a repository.
 #[derive(Clone, Default)]
@@ -20,6 +33,13 @@ pub(super) struct Pass {
     pub(super) file: Option<PathBuf>,
 }
 
+impl Pass {
+    /// As it is sent.
+    pub(super) fn headers(&self) -> Vec<(&str, &str)> {
+        self.header.iter().map(|header| ("authorization", header.as_str())).collect()
+    }
+}
+
 /// `Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="..."`.
 struct Bearer {
     realm: String,
@@ -27,24 +47,84 @@ struct Bearer {
     scope: Option<String>,
 }
 
+/// An answer, and what it was asked with.
+pub(super) struct Reply {
+    pub(super) response: Response,
+    pub(super) pass: Pass,
+}
+
+impl Reply {
+    /// It is no success.
+    pub(super) fn error(&self) -> RegistryErrorKind {
+        RegistryErrorKind::of(&self.response, self.pass.file.clone())
+    }
+}
+
 impl Repository<'_> {
-    fn key(&self) -> String {
-        format!("{}/{}", self.host, self.name)
+    /// The scopes of a token (distribution's "token scope documentation").
+    fn scopes(&self, access: Access<'_>) -> Vec<String> {
+        let name = &self.name;
+        match access {
+            Access::Pull => vec![format!("repository:{name}:pull")],
+            Access::Push => vec![format!("repository:{name}:pull,push")],
+            Access::Mount(from) => vec![format!("repository:{name}:pull,push"), format!("repository:{from}:pull")],
+        }
+    }
+
+    fn key(&self, access: Access<'_>) -> String {
+        format!("{} {}", self.host, self.scopes(access).join(" "))
     }
 
     /// What opened the repository last.
-    pub(super) fn pass(&self) -> Pass {
-        lock(&self.registry.passes).get(&self.key()).cloned().unwrap_or_default()
+    pub(super) fn pass(&self, access: Access<'_>) -> Pass {
+        lock(&self.registry.passes).get(&self.key(access)).cloned().unwrap_or_default()
+    }
+
+    /// Asks with what opens the repository; after a 401 once more, with something new.
+    pub(super) fn authorized(
+        &self,
+        way: &Way,
+        access: Access<'_>,
+        interrupt: &AtomicBool,
+        ask: &mut dyn FnMut(&[(&str, &str)]) -> Result<Response, HttpError>,
+    ) -> Result<Reply, RegistryErrorKind> {
+        let mut pass = self.pass(access);
+        let mut response = ask(&pass.headers())?;
+        if response.status == 401 {
+            pass = self.authorize(way, access, &pass, &response, interrupt)?;
+            response = ask(&pass.headers())?;
+        }
+        Ok(Reply { response, pass })
+    }
+
+    /// As [`Repository::authorized`], for a small document. What `request` sends as headers stays.
+    pub(super) fn call(
+        &self,
+        way: &Way,
+        access: Access<'_>,
+        request: &Request<'_>,
+        interrupt: &AtomicBool,
+    ) -> Result<Reply, RegistryErrorKind> {
+        self.authorized(way, access, interrupt, &mut |pass| {
+            let headers = [request.headers, pass].concat();
+            way.http.request(&Request { headers: &headers, ..*request }, interrupt)
+        })
     }
 
     /// After a 401 to `used`: finds out what the registry wants, and gets it.
     pub(super) fn authorize(
         &self,
         way: &Way,
+        access: Access<'_>,
         used: &Pass,
         refused: &Response,
         interrupt: &AtomicBool,
     ) -> Result<Pass, RegistryErrorKind> {
+        // Somebody who asked at the same time has a new one.
+        let known = self.pass(access);
+        if known.header.is_some() && known.header != used.header {
+            return Ok(known);
+        }
         let found = self.registry.credentials.find(&self.host, &self.name).map_err(RegistryErrorKind::Credentials)?;
         let file = found.as_ref().map(|found| found.file.clone());
         let denied = || RegistryErrorKind::of(refused, file.clone());
@@ -52,7 +132,7 @@ impl Repository<'_> {
         let header = match (bearer, found) {
             (Some(_), Some(Found { login: Login::Bearer(token), .. })) => format!("Bearer {token}"),
             (Some(bearer), found) => {
-                let token = self.token(way, &bearer, found, interrupt)?;
+                let token = self.token(way, access, &bearer, found, interrupt)?;
                 format!("Bearer {token}")
             }
             (None, Some(Found { login: Login::Password { user, password }, .. })) if has_basic => {
@@ -65,14 +145,33 @@ impl Repository<'_> {
         if pass.header == used.header {
             return Err(denied());
         }
-        lock(&self.registry.passes).insert(self.key(), pass.clone());
+        lock(&self.registry.passes).insert(self.key(access), pass.clone());
         Ok(pass)
+    }
+
+    /// What a token is asked for: what the registry says, and to push at least what that takes, as some always say `pull`.
+    fn scope(&self, access: Access<'_>, said: Option<&str>) -> String {
+        let mut scopes = self.scopes(access);
+        match (access, said) {
+            (Access::Pull, Some(said)) => return said.to_owned(),
+            (_, said) => {
+                let is_new = |scope: &&str| {
+                    let of = scope.rsplit_once(':').map_or(*scope, |(of, _)| of);
+                    !scopes.iter().any(|ours| ours.rsplit_once(':').is_some_and(|(ours, _)| ours == of))
+                };
+                let new: Vec<_> =
+                    said.unwrap_or_default().split_whitespace().filter(is_new).map(str::to_owned).collect();
+                scopes.extend(new);
+            }
+        }
+        scopes.join(" ")
     }
 
     /// Fetches a token (distribution's "token authentication", and OAuth2 for identity tokens).
     fn token(
         &self,
         way: &Way,
+        access: Access<'_>,
         bearer: &Bearer,
         found: Option<Found>,
         interrupt: &AtomicBool,
@@ -82,7 +181,7 @@ impl Repository<'_> {
         if url.scheme() != "https" && way.base.starts_with("https:") {
             return Err(wrong("its token server speaks no TLS, and a password would be read by anybody on the way"));
         }
-        let scope = bearer.scope.clone().unwrap_or_else(|| format!("repository:{}:pull", self.name));
+        let scope = self.scope(access, bearer.scope.as_deref());
         let mut fields: Vec<(&str, &str)> = Vec::new();
         fields.extend(bearer.service.as_deref().map(|service| ("service", service)));
         let (file, login) = found.map(|found| (found.file, found.login)).unzip();

@@ -6,13 +6,24 @@ use crate::oci::Digest;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why a registry did not give what was asked of it.
+/// What a registry was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// To give something.
+    Pull,
+    /// To take something.
+    Push,
+}
+
+/// Why a registry did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
 pub struct RegistryError {
     /// The repository, with its registry: `docker.io/library/debian`.
     pub repository: String,
-    /// The tag or digest.
+    /// The tag or digest; empty if it is about the whole repository.
     pub reference: String,
+    /// What was asked.
+    pub action: Action,
     /// What happened.
     pub kind: RegistryErrorKind,
 }
@@ -29,6 +40,15 @@ pub enum RegistryErrorKind {
     Denied {
         /// The file that the credentials came from; none were sent otherwise.
         credentials: Option<PathBuf>,
+        /// The registry's message.
+        said: Option<String>,
+    },
+    /// It does not take that, whoever asks.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The registry's name for the reason (distribution-spec, "Error Codes"): `UNSUPPORTED`.
+        code: Option<String>,
         /// The registry's message.
         said: Option<String>,
     },
@@ -50,6 +70,20 @@ pub enum RegistryErrorKind {
         expected: Digest,
         /// Received.
         found: Digest,
+    },
+    /// A blob is longer or shorter than its descriptor says.
+    Size {
+        /// By the descriptor.
+        expected: u64,
+        /// By the registry.
+        found: u64,
+    },
+    /// It does not say where to send a blob to.
+    Location,
+    /// A list that is none.
+    Listing {
+        /// What is wrong with it.
+        why: String,
     },
     /// A manifest of more bytes than any has.
     TooLarge {
@@ -91,6 +125,7 @@ impl RegistryErrorKind {
             401 | 403 => Self::Denied { credentials, said },
             404 | 410 => Self::Gone { said },
             429 => Self::TooMany { after: response.header("retry-after").map(line) },
+            400..=499 | 501 | 507 => Self::Refused { status: response.status, code: code(&response.body), said },
             status => Self::Server { status, said },
         }
     }
@@ -104,49 +139,164 @@ impl RegistryError {
     }
 }
 
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { repository, reference, kind } = self;
-        let host = self.host();
-        let colon = if reference.contains(':') { '@' } else { ':' };
-        let image = format!("{repository}{colon}{reference}");
-        let quote = |said: &Option<String>| said.as_ref().map(|said| format!(" (it says: {said})")).unwrap_or_default();
-        match kind {
-            RegistryErrorKind::Gone { said } => write!(f, "{host} has no {image}{}", quote(said)),
+impl RegistryError {
+    /// What it is about, with the registry's name.
+    fn image(&self) -> String {
+        let Self { repository, reference, .. } = self;
+        match reference.as_str() {
+            "" => repository.clone(),
+            digest if digest.contains(':') => format!("{repository}@{digest}"),
+            tag => format!("{repository}:{tag}"),
+        }
+    }
+
+    /// Why it gives nothing.
+    fn say_pull(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, image) = (self.host(), self.image());
+        match &self.kind {
+            RegistryErrorKind::Gone { said } => write!(f, "{host} has no {image}{}", Quote(said)),
             RegistryErrorKind::Denied { credentials: None, said } => write!(
                 f,
                 "{host} gives {image} to nobody unknown{}, and no credentials for it were found: log in with \
                  `podman login {host}` or `docker login {host}`; or it does not exist",
-                quote(said)
+                Quote(said)
             ),
             RegistryErrorKind::Denied { credentials: Some(file), said } => write!(
                 f,
                 "{host} refuses {image}{} to the credentials from {}: they are wrong, expired or not enough; log in \
                  again with `podman login {host}` or `docker login {host}`; or it does not exist",
-                quote(said),
+                Quote(said),
                 file.display()
             ),
             RegistryErrorKind::TooMany { after } => {
-                let after = after.as_ref().map(|after| format!(", it says: retry after {after}")).unwrap_or_default();
-                write!(f, "{host} does not give {image}: too many requests{after}; a login often has a higher limit")
-            }
-            RegistryErrorKind::Server { status, said } => {
-                write!(f, "{host} does not give {image}: it fails with {status}{}", quote(said))
-            }
-            RegistryErrorKind::Digest { expected, found } => {
                 write!(
                     f,
-                    "{host} gives something else as {image}: it has the digest {found}, and should have {expected}"
+                    "{host} does not give {image}: too many requests{}; a login often has a higher limit",
+                    After(after)
                 )
             }
+            RegistryErrorKind::Server { status, said } => {
+                write!(f, "{host} does not give {image}: it fails with {status}{}", Quote(said))
+            }
+            RegistryErrorKind::Refused { status, said, .. } => {
+                write!(f, "{host} does not give {image}: it answers {status}{}", Quote(said))
+            }
+            RegistryErrorKind::Digest { expected, found } => write!(
+                f,
+                "{host} gives something else as {image}: it has the digest {found}, and should have {expected}"
+            ),
+            RegistryErrorKind::Http(error) => write!(f, "{image} cannot be fetched: {error}"),
+            _ => self.say_all(f),
+        }
+    }
+
+    /// Why it takes nothing.
+    fn say_push(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, image, repository) = (self.host(), self.image(), &self.repository);
+        match &self.kind {
+            RegistryErrorKind::Gone { said } => write!(
+                f,
+                "{host} has no repository {repository}{}, and does not make it when something is pushed: make it there \
+                 first, or check the name",
+                Quote(said)
+            ),
+            RegistryErrorKind::Denied { credentials: None, said } => write!(
+                f,
+                "{host} lets nobody unknown push to {repository}{}, and no credentials for it were found: log in with \
+                 `podman login {host}` or `docker login {host}`",
+                Quote(said)
+            ),
+            RegistryErrorKind::Denied { credentials: Some(file), said } => write!(
+                f,
+                "{host} does not let the credentials from {} push to {repository}{}: they are wrong, expired, or may only \
+                 pull; log in with others by `podman login {host}` or `docker login {host}`; or there is no such \
+                 repository yet",
+                file.display(),
+                Quote(said)
+            ),
+            RegistryErrorKind::TooMany { after } => {
+                write!(f, "{host} does not take {image}: too many requests{}", After(after))
+            }
+            RegistryErrorKind::Server { status, said } => {
+                write!(f, "{host} does not take {image}: it fails with {status}{}", Quote(said))
+            }
+            RegistryErrorKind::Refused { status, code, said } => {
+                let why = match (status, code.as_deref()) {
+                    (_, Some("MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "MANIFEST_UNKNOWN")) => {
+                        "it names what the registry does not have; push that first"
+                    }
+                    (_, Some("DIGEST_INVALID")) => "what came there has another digest; try again",
+                    (405, _) => "the registry is read-only, or takes pushes at another address",
+                    (413, _) => "it is too large for the registry, or for a proxy before it",
+                    (507, _) => "no room is left there",
+                    (415, _) | (_, Some("UNSUPPORTED" | "MANIFEST_INVALID")) => {
+                        "the registry does not know this kind of manifest, or what it asks for"
+                    }
+                    _ => "the registry refuses it",
+                };
+                write!(f, "{host} does not take {image}: {why} ({status}){}", Quote(said))
+            }
+            RegistryErrorKind::Digest { expected, found } => write!(
+                f,
+                "{host} made something else of {image}: it has the digest {found} there, and should have {expected}"
+            ),
+            RegistryErrorKind::Location => {
+                write!(f, "{host} does not take {image}: it opens an upload and does not say where to send it to")
+            }
+            RegistryErrorKind::Http(error) => write!(f, "{image} cannot be pushed: {error}"),
+            _ => self.say_all(f),
+        }
+    }
+
+    /// What reads the same both ways.
+    fn say_all(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, image) = (self.host(), self.image());
+        match &self.kind {
             RegistryErrorKind::TooLarge { limit } => write!(f, "{image} is larger than the {limit} bytes it may have"),
+            RegistryErrorKind::Size { expected, found } => {
+                write!(f, "{host} has {found} bytes of {image}, and should have {expected}")
+            }
             RegistryErrorKind::NotAManifest { what } => write!(f, "{image} is no image: {what}"),
+            RegistryErrorKind::Listing { why } => write!(f, "{host} gives no list for {image} that can be read: {why}"),
             RegistryErrorKind::Token { why } => write!(f, "{host} does not let us at {image}: {why}"),
             RegistryErrorKind::Credentials(error) => write!(f, "the credentials for {host} cannot be read: {error}"),
             RegistryErrorKind::Disk(error) => write!(f, "{image} came and cannot be written: {error}"),
-            RegistryErrorKind::Http(error) => write!(f, "{image} cannot be fetched: {error}"),
+            kind => write!(f, "{host} fails with {image}: {kind:?}"),
         }
     }
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.action {
+            Action::Pull => self.say_pull(f),
+            Action::Push => self.say_push(f),
+        }
+    }
+}
+
+/// The registry's own words.
+struct Quote<'a>(&'a Option<String>);
+
+impl fmt::Display for Quote<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |said| write!(f, " (it says: {said})"))
+    }
+}
+
+/// When to come back.
+struct After<'a>(&'a Option<String>);
+
+impl fmt::Display for After<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |after| write!(f, ", it says: retry after {after}"))
+    }
+}
+
+/// The code in an error document.
+fn code(body: &[u8]) -> Option<String> {
+    let json = crate::oci::json::parse(body).ok()?;
+    json.get("errors")?.get(0)?.get("code")?.as_str().map(line)
 }
 
 /// The message in an error document (distribution-spec, "Error Codes"; or that of a token server), fit to be shown.

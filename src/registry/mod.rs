@@ -1,15 +1,22 @@
-//! Client of the distribution specification: manifests and blobs of a registry, by name.
+//! Client of the distribution specification: manifests, blobs, tags and referrers of a registry, by name, there and back.
 //!
-//! Nothing is read without a bound. What a manifest says is left to others; retries, redirects and resuming to `net`.
+//! Nothing is read without a bound. What a manifest says is left to others; redirects and the waits between tries to `net`.
 
 mod auth;
 mod credentials;
 mod error;
+mod pages;
 mod pull;
+mod push;
+mod reader;
+mod referrers;
+mod upload;
 
 pub use credentials::{Credentials, CredentialsError};
-pub use error::{RegistryError, RegistryErrorKind};
+pub use error::{Action, RegistryError, RegistryErrorKind};
 pub use pull::Reference;
+pub use push::Pushed;
+pub use reader::BlobReader;
 
 use crate::net::{Http, HttpErrorKind, Request, is_loopback};
 use auth::Pass;

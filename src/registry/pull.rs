@@ -1,7 +1,7 @@
 //! Pulling: manifests by tag or digest, blobs by digest.
 
-use super::auth::Pass;
-use super::error::{RegistryError, RegistryErrorKind};
+use super::auth::Access;
+use super::error::{Action, RegistryError, RegistryErrorKind};
 use super::{Repository, Way};
 use crate::net::{HttpError, HttpErrorKind, Request};
 use crate::oci::{Descriptor, Digest, json, media_type};
@@ -10,7 +10,11 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 
 /// The largest manifest that a registry has to take (distribution-spec, "Pushing Manifests").
-const MANIFEST: u64 = 4 << 20;
+pub(super) const MANIFEST: u64 = 4 << 20;
+
+/// What a manifest may be.
+pub(super) const MANIFESTS: [&str; 4] =
+    [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_INDEX];
 
 /// Which manifest of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +35,14 @@ impl fmt::Display for Reference<'_> {
 }
 
 impl Repository<'_> {
-    fn failed(&self, reference: &dyn fmt::Display, kind: RegistryErrorKind) -> RegistryError {
-        RegistryError { repository: format!("{}/{}", self.host, self.name), reference: reference.to_string(), kind }
+    pub(super) fn failed(
+        &self,
+        action: Action,
+        reference: &dyn fmt::Display,
+        kind: RegistryErrorKind,
+    ) -> RegistryError {
+        let repository = format!("{}/{}", self.host, self.name);
+        RegistryError { repository, reference: reference.to_string(), action, kind }
     }
 
     /// A manifest or index, with its bytes as they are.
@@ -44,32 +54,24 @@ impl Repository<'_> {
         reference: Reference<'_>,
         interrupt: &AtomicBool,
     ) -> Result<(Descriptor, Vec<u8>), RegistryError> {
-        self.fetch_manifest(reference, interrupt).map_err(|kind| self.failed(&reference, kind))
+        self.fetch_manifest(reference, interrupt).map_err(|kind| self.failed(Action::Pull, &reference, kind))
     }
 
-    fn fetch_manifest(
+    pub(super) fn fetch_manifest(
         &self,
         reference: Reference<'_>,
         interrupt: &AtomicBool,
     ) -> Result<(Descriptor, Vec<u8>), RegistryErrorKind> {
         let way = self.registry.way(&self.host, interrupt)?;
         let url = format!("{}/v2/{}/manifests/{reference}", way.base, self.name);
-        let accept = [media_type::MANIFEST, media_type::INDEX, media_type::DOCKER_MANIFEST, media_type::DOCKER_INDEX];
-        let accept = accept.join(", ");
-        let ask = |pass: &Pass| {
-            let mut headers = vec![("accept", accept.as_str())];
-            headers.extend(pass.header.as_deref().map(|header| ("authorization", header)));
-            way.http.request(&Request { headers: &headers, ..Request::get(&url, MANIFEST) }, interrupt)
-        };
-        let mut pass = self.pass();
-        let mut response = ask(&pass)?;
-        if response.status == 401 {
-            pass = self.authorize(&way, &pass, &response, interrupt)?;
-            response = ask(&pass)?;
+        let accept = MANIFESTS.join(", ");
+        let headers = [("accept", accept.as_str())];
+        let request = Request { headers: &headers, ..Request::get(&url, MANIFEST) };
+        let reply = self.call(&way, Access::Pull, &request, interrupt)?;
+        if reply.response.status != 200 {
+            return Err(reply.error());
         }
-        if response.status != 200 {
-            return Err(RegistryErrorKind::of(&response, pass.file));
-        }
+        let response = reply.response;
         let found = Digest::of(&response.body);
         let expected = match reference {
             Reference::Digest(digest) => Some(digest),
@@ -99,13 +101,13 @@ impl Repository<'_> {
         // As long as the blob and another: the registry would say that nothing is missing.
         if part.len() >= size {
             let restarted = part.restart();
-            restarted.map_err(|error| self.failed(&digest, RegistryErrorKind::Disk(error)))?;
+            restarted.map_err(|error| self.failed(Action::Pull, &digest, RegistryErrorKind::Disk(error)))?;
         }
         let fetched = self
             .registry
             .way(&self.host, interrupt)
             .and_then(|way| self.fetch_blob(&way, digest, size, part, interrupt));
-        fetched.map_err(|kind| self.failed(&digest, kind))
+        fetched.map_err(|kind| self.failed(Action::Pull, &digest, kind))
     }
 
     fn fetch_blob(
@@ -117,11 +119,10 @@ impl Repository<'_> {
         interrupt: &AtomicBool,
     ) -> Result<(), RegistryErrorKind> {
         let url = format!("{}/v2/{}/blobs/{digest}", way.base, self.name);
-        let mut pass = self.pass();
+        let mut pass = self.pass(Access::Pull);
         let mut renewed_at = None;
         loop {
-            let headers: Vec<_> = pass.header.iter().map(|header| ("authorization", header.as_str())).collect();
-            match way.http.download(&url, &headers, size, part, interrupt) {
+            match way.http.download(&url, &pass.headers(), size, part, interrupt) {
                 Ok(()) => return Ok(()),
                 Err(HttpError { kind: HttpErrorKind::Status(refused), .. }) => {
                     // A token may expire while a large blob comes; one that brought nothing will not do it the next time.
@@ -129,7 +130,7 @@ impl Repository<'_> {
                         return Err(RegistryErrorKind::of(&refused, pass.file));
                     }
                     renewed_at = Some(part.len());
-                    pass = self.authorize(way, &pass, &refused, interrupt)?;
+                    pass = self.authorize(way, Access::Pull, &pass, &refused, interrupt)?;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -5,7 +5,7 @@ use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
-use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
+use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind};
 use crate::source::{Ready, image};
 use crate::store::{Part, hash};
 use serde_json::Value;
@@ -259,7 +259,7 @@ impl Supply<'_> {
             part.restart().map_err(|error| cannot_write(store, &error))?;
             let kind = RegistryErrorKind::Digest { expected: digest, found };
             let (repository, reference) = (remote.shown(), digest.to_string());
-            Err(self.registry_error(RegistryError { repository, reference, kind }))
+            Err(self.registry_error(RegistryError { repository, reference, action: Action::Pull, kind }))
         })
     }
 

@@ -263,7 +263,10 @@ impl<'a> Source<'a> {
                 let layer = layer.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
                 Ok(layer.blob().map_err(failed)?)
             }
-            Kind::Registry(..) => Err(failed(io::ErrorKind::Unsupported.into())),
+            Kind::Registry(registry, repository) => {
+                let reader = registry.repository(repository).reader(descriptor, self.interrupt);
+                Ok(Box::new(reader.map_err(|error| self.registry(error))?))
+            }
         }
     }
 

@@ -44,6 +44,7 @@ struct Way {
 }
 
 /// A repository of a registry.
+#[derive(Clone)]
 pub struct Repository<'a> {
     registry: &'a Registry,
     host: String,

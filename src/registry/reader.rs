@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 /// A blob, as it comes. It ends at its size; whether these are the right bytes is for the reader to say, by their digest.
 pub struct BlobReader<'a> {
-    repository: &'a Repository<'a>,
+    repository: Repository<'a>,
     way: Way,
     descriptor: Descriptor,
     pass: Pass,
@@ -30,16 +30,12 @@ impl fmt::Debug for BlobReader<'_> {
     }
 }
 
-impl Repository<'_> {
+impl<'r> Repository<'r> {
     /// A blob as a stream. It is asked for at once, so that one that is not there is an error here.
     ///
     /// # Errors
     /// All that [`RegistryErrorKind`] lists. While it is read, the same stand in an [`io::Error`].
-    pub fn reader<'a>(
-        &'a self,
-        descriptor: &Descriptor,
-        interrupt: &'a AtomicBool,
-    ) -> Result<BlobReader<'a>, RegistryError> {
+    pub fn reader(&self, descriptor: &Descriptor, interrupt: &'r AtomicBool) -> Result<BlobReader<'r>, RegistryError> {
         self.reader_at(descriptor, 0, interrupt)
     }
 
@@ -47,16 +43,16 @@ impl Repository<'_> {
     ///
     /// # Errors
     /// As there.
-    pub fn reader_at<'a>(
-        &'a self,
+    pub fn reader_at(
+        &self,
         descriptor: &Descriptor,
         position: u64,
-        interrupt: &'a AtomicBool,
-    ) -> Result<BlobReader<'a>, RegistryError> {
+        interrupt: &'r AtomicBool,
+    ) -> Result<BlobReader<'r>, RegistryError> {
         let failed = |kind| self.failed(Action::Pull, &descriptor.digest, kind);
         let way = self.registry.way(&self.host, interrupt).map_err(failed)?;
         let mut reader = BlobReader {
-            repository: self,
+            repository: self.clone(),
             retry: way.http.retry(),
             way,
             descriptor: descriptor.clone(),

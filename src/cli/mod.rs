@@ -4,6 +4,7 @@
 
 mod build;
 mod cache;
+mod copy;
 mod drill;
 mod env;
 mod images;
@@ -76,6 +77,8 @@ enum Command {
     Build(build::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
+    /// Copy an image between layouts, archives and registries, its digest unchanged
+    Copy(copy::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
+        Command::Copy(copy) => copy::run(&copy, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

@@ -35,6 +35,14 @@ pub struct Registry {
     passes: Mutex<BTreeMap<String, Pass>>,
 }
 
+impl Repository<'_> {
+    /// With its registry: `docker.io/library/debian`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.host, self.name)
+    }
+}
+
 /// How a host is reached.
 #[derive(Clone)]
 struct Way {

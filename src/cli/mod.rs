@@ -4,6 +4,7 @@
 
 mod build;
 mod cache;
+mod commit;
 mod drill;
 mod env;
 mod images;

@@ -14,8 +14,10 @@ use std::process::ExitCode;
 /// A recipe's text and its lock's.
 #[derive(Debug)]
 pub struct Recipe {
-    /// Its file, as the user would name it.
+    /// Its file.
     pub path: PathBuf,
+    /// As the user would name it.
+    pub name: String,
     /// Its text.
     pub text: String,
     /// Its notation.
@@ -59,7 +61,8 @@ impl Recipe {
         let text =
             text.ok_or_else(|| Unreadable::File(format!("cannot read {}: there is no such file", path.display())))?;
         let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
-        let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
+        let name = path.display().to_string();
+        let mut recipe = Self { path: path.to_owned(), name, text, syntax, lock: None, lock_text: String::new() };
         let lock_path = recipe.lock_path();
         if let Some(text) = self::text(&lock_path, "the lock")? {
             match Lock::parse(&text) {
@@ -82,7 +85,7 @@ impl Recipe {
 
     /// Shows mistakes of its text.
     pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
-        report.mistakes(&Source { path: &self.path.display().to_string(), text: &self.text }, mistakes)
+        report.mistakes(&Source { path: &self.name, text: &self.text }, mistakes)
     }
 }
 

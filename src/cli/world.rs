@@ -72,6 +72,11 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The pantries that the user named.
+    pub fn pantries(&self) -> &[Pantry] {
+        &self.pantries
+    }
+
     /// A recipe to be baked, with the lock beside it.
     pub fn order<'w>(&'w self, recipe: &'w Recipe, jobs: usize, stamping: Stamping<'w>) -> Order<'w> {
         Order {

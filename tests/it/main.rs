@@ -28,3 +28,4 @@ mod stamps;
 mod statements;
 mod support;
 mod upstream;
+mod verify;

@@ -18,7 +18,7 @@ pub use pull::Reference;
 pub use push::Pushed;
 pub use reader::BlobReader;
 
-use crate::net::{Http, HttpErrorKind, Request, is_loopback};
+use crate::net::{Http, Request, is_loopback};
 use auth::Pass;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -92,10 +92,8 @@ impl Registry {
             let ping = format!("{}/v2/", way.base);
             match way.http.request(&Request { tries: 1, ..Request::get(&ping, auth::TOKEN) }, interrupt) {
                 Ok(_) => {}
-                Err(error) if matches!(error.kind, HttpErrorKind::Certificate(_) | HttpErrorKind::Interrupted) => {
-                    return Err(RegistryErrorKind::Http(Box::new(error)));
-                }
-                Err(_) => way.base = format!("http://{api}"),
+                Err(error) if error.kind.is_without_tls() => way.base = format!("http://{api}"),
+                Err(error) => return Err(RegistryErrorKind::Http(Box::new(error))),
             }
         }
         ways.insert(host.to_owned(), way.clone());

@@ -21,7 +21,7 @@ pub struct RegistryError {
     /// The repository, with its registry: `docker.io/library/debian`.
     pub repository: String,
     /// The tag or digest; empty if it is about the whole repository.
-    pub reference: String,
+    pub reference: Box<str>,
     /// What was asked.
     pub action: Action,
     /// What happened.
@@ -143,7 +143,7 @@ impl RegistryError {
     /// What it is about, with the registry's name.
     fn image(&self) -> String {
         let Self { repository, reference, .. } = self;
-        match reference.as_str() {
+        match &**reference {
             "" => repository.clone(),
             digest if digest.contains(':') => format!("{repository}@{digest}"),
             tag => format!("{repository}:{tag}"),

@@ -31,8 +31,24 @@ pub struct Registry {
     http: Http,
     credentials: Credentials,
     insecure: bool,
+    pieces: Pieces,
     ways: Mutex<BTreeMap<String, Way>>,
     passes: Mutex<BTreeMap<String, Pass>>,
+}
+
+/// When a blob is uploaded in pieces, so that a connection that breaks costs one of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    /// If it has more bytes than this.
+    pub above: u64,
+    /// How large they are; a registry may want larger ones.
+    pub size: u64,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { above: 64 << 20, size: 16 << 20 }
+    }
 }
 
 /// How a host is reached.
@@ -69,7 +85,13 @@ impl Registry {
     pub fn new(http: &Http, credentials: &Credentials, insecure: bool) -> Self {
         let (ways, passes) = Default::default();
         let http = if insecure { http.trusting_anybody() } else { http.clone() };
-        Self { http, credentials: credentials.clone(), insecure, ways, passes }
+        Self { http, credentials: credentials.clone(), insecure, pieces: Pieces::default(), ways, passes }
+    }
+
+    /// The same with other pieces.
+    #[must_use]
+    pub fn with_pieces(self, pieces: Pieces) -> Self {
+        Self { pieces, ..self }
     }
 
     /// A repository by its full name, as [`crate::oci::Transport::Registry`] has it: `docker.io/library/debian`.

@@ -15,7 +15,7 @@ const PAGES: usize = 1000;
 const ENTRIES: usize = 100_000;
 
 impl Repository<'_> {
-    /// All tags, in the registry's order.
+    /// All tags, sorted: registries should do that, and do not.
     ///
     /// # Errors
     /// All that [`RegistryErrorKind`] lists.
@@ -37,6 +37,7 @@ impl Repository<'_> {
             tags.extend(page.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)));
             Ok(tags.len())
         })?;
+        tags.sort_unstable();
         Ok(tags)
     }
 

@@ -1,7 +1,8 @@
 //! TLS: which certificates stand for a host, and the connection that they open.
 //!
-//! ureq could do this, but for one case: a certificate that is its own authority, as `openssl req -x509` makes it. webpki
-//! takes an authority for no host's certificate, even if the user names that very certificate; Go's clients do.
+//! ureq could do this, but for one case: a user who names a host's very certificate as the one to trust. Most often it is
+//! its own authority, as `openssl req -x509` makes it, and webpki takes an authority for no host's certificate; Go's clients
+//! do.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -52,8 +53,7 @@ impl ServerCertVerifier for Roots {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            // webpki looks at the dates before it finds that this is an authority, so they are right.
-            Err(error) if is_authority(&error) && self.roots.contains(end_entity) => {
+            Err(error) if is_for_others(&error) && self.roots.contains(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -84,9 +84,14 @@ impl ServerCertVerifier for Roots {
     }
 }
 
-/// Whether all that speaks against a certificate is that it is an authority's. rustls has no name of its own for that.
-fn is_authority(error: &Error) -> bool {
-    matches!(error, Error::InvalidCertificate(CertificateError::Other(why)) if why.to_string() == "CaUsedAsEndEntity")
+/// Whether all that speaks against a certificate is that it is an authority's, or that nobody we know signed it. webpki
+/// looks at its dates before, so they are right. rustls has no name of its own for the first.
+fn is_for_others(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(why)) => why.to_string() == "CaUsedAsEndEntity",
+        _ => false,
+    }
 }
 
 /// Everybody is trusted, so there is nothing to look at.

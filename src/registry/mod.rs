@@ -11,6 +11,7 @@ mod push;
 mod reader;
 mod referrers;
 mod upload;
+mod words;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{Action, RegistryError, RegistryErrorKind};

@@ -194,24 +194,35 @@ fn a_certificate_may_be_its_own_authority() {
     };
     let real = Real::start_with(None, Some(&identity));
     assert_pushes(&trusting(&identity), &real.reference("acme/probe"));
-    // The same name, and another certificate; and those whose time is over, or not there yet.
-    let past = Identity::of_year(2001);
-    let future = Identity::of_year(2099);
+    // The same name, and another certificate; those whose time is over, or not there yet; and another name.
     let refused = |identity: &Identity, trusted: &Identity| {
         let server = Server::start_tls(identity);
         let name = format!("{}/a/b", server.host());
         push(&trusting(trusted).repository(&name), b"x").0.expect_err("an error").to_string()
     };
-    assert!(refused(&identity, &past).contains("an authority's own"));
-    for (identity, why) in [(&past, "expired"), (&future, "not valid yet")] {
-        let error = refused(identity, identity);
-        assert!(error.contains("cannot be trusted") && error.contains(why), "{error}");
+    assert!(refused(&identity, &Identity::new()).contains("an authority's own"));
+    for is_signed in [false, true] {
+        for (year, why) in [(2001, "expired"), (2099, "not valid yet")] {
+            let identity = Identity::of_year(year, is_signed);
+            let error = refused(&identity, &identity);
+            assert!(error.contains("cannot be trusted") && error.contains(why), "{error}");
+        }
     }
-    // The positive control of the last three.
-    let server = Server::start_tls(&identity);
-    server.serve("/v2/a/b/tags/list", Behaviour::status(200).body("{\"tags\":[\"t\"]}"));
-    let registry = trusting(&identity);
-    assert_eq!(registry.repository(&format!("{}/a/b", server.host())).tags(&NEVER).expect("tags"), ["t"]);
+    let elsewhere = Identity::named("DNS:example.com");
+    let error = refused(&elsewhere, &elsewhere);
+    assert!(error.contains("not valid for name"), "{error}");
+
+    // The positive control of all these; and one that somebody else signed, by its own name and by that one's.
+    let signed = Identity::signed();
+    let authority = Settings { cert_file: Some(signed.authority.clone()), ..hasty() };
+    let by_authority = Registry::new(&Http::new(&authority).expect("a client"), &Credentials::default(), false);
+    for (identity, registry) in
+        [(&identity, trusting(&identity)), (&signed, trusting(&signed)), (&signed, by_authority)]
+    {
+        let server = Server::start_tls(identity);
+        server.serve("/v2/a/b/tags/list", Behaviour::status(200).body("{\"tags\":[\"t\"]}"));
+        assert_eq!(registry.repository(&format!("{}/a/b", server.host())).tags(&NEVER).expect("tags"), ["t"]);
+    }
 }
 
 /// A port that leads to another one, and ends the first connections after so many bytes of what is sent.

@@ -210,12 +210,17 @@ impl Drop for Server {
     }
 }
 
-/// A certificate for `localhost` and 127.0.0.1 that is its own authority, made by openssl.
+/// The names of a server of this machine.
+const HERE: &str = "DNS:localhost,IP:127.0.0.1";
+
+/// A certificate for `localhost` and 127.0.0.1, made by openssl.
 pub struct Identity {
     /// The certificate (PEM).
     pub certificate: PathBuf,
     /// Its key (PEM).
     pub key: PathBuf,
+    /// The certificate that it is signed by; it is its own authority if nothing else is said.
+    pub authority: PathBuf,
     _work: Work,
 }
 
@@ -223,29 +228,48 @@ impl Identity {
     /// A new one.
     #[track_caller]
     pub fn new() -> Identity {
-        Identity::named("DNS:localhost,IP:127.0.0.1")
+        Identity::named(HERE)
     }
 
     /// A new one for other names.
     #[track_caller]
     pub fn named(names: &str) -> Identity {
-        Identity::made(&mut tool("openssl"), names)
+        Identity::made(tool("openssl"), names, false)
+    }
+
+    /// One that an authority signed.
+    #[track_caller]
+    pub fn signed() -> Identity {
+        Identity::made(tool("openssl"), HERE, true)
     }
 
     /// One that was valid in the first days of a year, and is not any more or not yet.
     #[track_caller]
-    pub fn of_year(year: u32) -> Identity {
+    pub fn of_year(year: u32, is_signed: bool) -> Identity {
         let mut make = tool("faketime");
-        Identity::made(make.arg(format!("{year}-01-02 00:00:00")).arg("openssl"), "DNS:localhost,IP:127.0.0.1")
+        make.arg(format!("{year}-01-02 00:00:00")).arg("openssl");
+        Identity::made(make, HERE, is_signed)
     }
 
-    fn made(make: &mut Command, names: &str) -> Identity {
+    fn made(mut make: Command, names: &str, is_signed: bool) -> Identity {
         let work = Work::new();
         let (certificate, key) = (work.join("tls.crt"), work.join("tls.key"));
         make.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+        let mut authority = certificate.clone();
+        if is_signed {
+            authority = work.join("ca.crt");
+            let ca_key = work.join("ca.key");
+            let mut ca = tool("openssl");
+            ca.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+            run(ca.args(["-subj", "/CN=authority", "-keyout"]).arg(&ca_key).arg("-out").arg(&authority));
+            make.args(["-addext", "basicConstraints=critical,CA:FALSE", "-CA"])
+                .arg(&authority)
+                .arg("-CAkey")
+                .arg(ca_key);
+        }
         make.args(["-subj", "/CN=localhost", "-addext", &format!("subjectAltName={names}")]);
         run(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
-        Identity { certificate, key, _work: work }
+        Identity { certificate, key, authority, _work: work }
     }
 
     fn config(&self) -> rustls::ServerConfig {

@@ -18,6 +18,7 @@ mod lock;
 mod machinery;
 mod net;
 mod pantry;
+mod push;
 mod read;
 mod readme;
 mod recipes;

@@ -11,7 +11,7 @@ use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 
 /// How a stream is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
     /// Not at all.
     None,

@@ -123,7 +123,12 @@ fn endings() {
         ([vec![0; 5000], vec![1]].concat(), 2, true),
     ] {
         let bytes = [&file[..], &tail].concat();
-        assert_eq!(TarReader::new(&bytes[..]).finish().unwrap(), Ending { blocks, trailing, padded: true }, "{}", tail.len());
+        assert_eq!(
+            TarReader::new(&bytes[..]).finish().unwrap(),
+            Ending { blocks, trailing, padded: true },
+            "{}",
+            tail.len()
+        );
     }
     assert_eq!(TarReader::new(&b""[..]).finish().unwrap(), Ending { blocks: 0, trailing: false, padded: true });
 }

@@ -5,6 +5,7 @@
 mod build;
 mod cache;
 mod commit;
+mod check;
 mod drill;
 mod env;
 mod images;
@@ -75,6 +76,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Bake the images of recipes; print each one's reference and manifest digest
     Build(build::Arguments),
+    /// Is it a sound image? Every digest, size, diff_id and tar entry
+    Check(check::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
     /// Keep every input of recipes in one image layout
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init::run(&init, &env, &report),
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
+        Command::Check(check) => check::run(&check, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),

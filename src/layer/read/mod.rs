@@ -62,6 +62,9 @@ pub struct Ending {
     pub blocks: u8,
     /// Whether a byte that is not zero comes after the first of them.
     pub trailing: bool,
+    /// Whether the zeros that fill the last block of the last entry are there. umoci 0.4 leaves them out, and with
+    /// them the end.
+    pub padded: bool,
 }
 
 /// Whether a stream with this first block may be a tar: the block is a header with the right checksum.

@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod diff;
 pub mod drill;
 pub mod git;
 pub mod image;

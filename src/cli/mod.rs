@@ -4,6 +4,8 @@
 
 mod build;
 mod cache;
+mod diff;
+mod differences;
 mod drill;
 mod env;
 mod images;
@@ -76,6 +78,8 @@ enum Command {
     Build(build::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
+    /// Say what differs between two images, from manifest down to the bytes of a file, and why
+    Diff(diff::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -112,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
+        Command::Diff(diff) => diff::run(&diff, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

@@ -18,6 +18,16 @@ pub enum Format {
     Gnu,
 }
 
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V7 => "V7",
+            Self::Ustar => "ustar",
+            Self::Gnu => "GNU",
+        })
+    }
+}
+
 impl Header {
     pub(super) fn is_zero(&self) -> bool {
         self.0.iter().all(|&b| b == 0)

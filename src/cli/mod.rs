@@ -6,6 +6,8 @@ mod build;
 mod cache;
 mod commit;
 mod check;
+mod diff;
+mod differences;
 mod drill;
 mod env;
 mod images;
@@ -15,6 +17,7 @@ mod lock;
 mod pantry;
 mod recipes;
 mod report;
+mod verify;
 mod world;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -80,6 +83,8 @@ enum Command {
     Check(check::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
+    /// Say what differs between two images, from manifest down to the bytes of a file, and why
+    Diff(diff::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -117,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
         Command::Check(check) => check::run(&check, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
+        Command::Diff(diff) => diff::run(&diff, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

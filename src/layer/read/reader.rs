@@ -6,6 +6,7 @@ use super::header::{self, BLOCK, Header};
 use super::pax::Records;
 use super::sparse::Extent;
 use super::stream::{Block, Stream, padding};
+use super::written::Raw;
 use super::{Ending, RawEntry};
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -27,6 +28,7 @@ pub struct TarReader<R> {
     pub(super) stream: Stream<R>,
     pub(super) global: Records,
     pub(super) current: Current,
+    pub(super) raw: Raw,
     /// A header that was read to see whether data stands in its place.
     pub(super) ahead: Option<Header>,
     /// A block of zeros, or the end of the stream, was met: how many blocks were seen.
@@ -55,7 +57,8 @@ impl<R: Read> TarReader<R> {
     /// Reads from `inner`, in pieces of its own choice; the caller need not buffer.
     pub fn new(inner: R) -> Self {
         let (global, current) = (Records::default(), Current::default());
-        Self { stream: Stream::new(inner), global, current, ahead: None, ended: None, padded: true }
+        let raw = Raw::default();
+        Self { stream: Stream::new(inner), global, current, raw, ahead: None, ended: None, padded: true }
     }
 
     /// The next entry; none at the end. What was not read of the current entry's data is passed over.

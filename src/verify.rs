@@ -6,7 +6,7 @@ mod rebuilt;
 pub use made::Made;
 
 use crate::build::{Failure, Order, Planned, plan};
-use crate::diff::{Context, Limits, DiffError, Differences, Side, Stored, compare};
+use crate::diff::{Context, DiffError, Differences, Limits, Side, Stored, compare};
 use crate::source::disk::OUTPUT;
 use crate::supply::Supply;
 use crate::transport::{Image, Source};

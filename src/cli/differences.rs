@@ -4,7 +4,7 @@
 
 mod text;
 
-pub use text::text;
+pub use text::{Behind, body, text};
 
 use rebake::diff::{
     Blame, Bytes, ContentDifference, Detail, Differences, EntryChange, EntryDifference, Field, FieldChange,
@@ -20,7 +20,7 @@ pub fn json((a, b): (&str, &str), differences: &Differences) -> Value {
     json!({
         "a": { "image": a, "digest": differences.a.digest.to_string(), "mediaType": differences.a.media_type },
         "b": { "image": b, "digest": differences.b.digest.to_string(), "mediaType": differences.b.media_type },
-        "result": differences.rung().to_string(),
+        "rung": differences.rung().to_string(),
         "only": differences.only.as_ref().map(ToString::to_string),
         "causes": causes(&differences.causes()),
         "index": fields(&differences.index),
@@ -34,7 +34,7 @@ fn platform(platform: &PlatformDifferences) -> Value {
         "platform": platform.platform.as_ref().map(ToString::to_string),
         "a": digest(&platform.a),
         "b": digest(&platform.b),
-        "result": platform.rung().to_string(),
+        "rung": platform.rung().to_string(),
         "causes": causes(&platform.causes),
         "manifest": fields(&platform.manifest),
         "config": fields(&platform.config),

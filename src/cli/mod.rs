@@ -4,8 +4,8 @@
 
 mod build;
 mod cache;
-mod commit;
 mod check;
+mod commit;
 mod diff;
 mod differences;
 mod drill;
@@ -81,6 +81,8 @@ enum Command {
     Build(build::Arguments),
     /// Is it a sound image? Every digest, size, diff_id and tar entry
     Check(check::Arguments),
+    /// Bake a recipe again, and say how much of a published image is the same, and why not all
+    Verify(verify::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
     /// Say what differs between two images, from manifest down to the bytes of a file, and why
@@ -121,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
         Command::Check(check) => check::run(&check, &arguments.options, &env, &report),
+        Command::Verify(verify) => verify::run(&verify, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
         Command::Diff(diff) => diff::run(&diff, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),

@@ -1,7 +1,7 @@
 //! The recipes that a command is about: found, read, each with its lock.
 
 use super::env::Env;
-use super::report::{Report, Source};
+use super::report::{Report, Source, line_and_column};
 use rebake::lock::Lock;
 use rebake::recipe::{Diagnostic, Span, Syntax};
 use rebake::source::disk::OUTPUT;
@@ -81,6 +81,11 @@ impl Recipe {
     /// `rebake.lock` beside a `rebake.toml`; for a recipe of another name a lock of that name.
     pub fn lock_path(&self) -> PathBuf {
         self.path.with_extension("lock")
+    }
+
+    /// Line and column of a place in its text, counted from 1.
+    pub fn place(&self, span: Span) -> (usize, usize) {
+        line_and_column(&self.text, span.start)
     }
 
     /// Shows mistakes of its text.

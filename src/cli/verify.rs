@@ -1,6 +1,7 @@
 //! `rebake verify`.
 
 mod recipe;
+mod told;
 
 use super::build::failed;
 use super::images;
@@ -9,14 +10,14 @@ use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Stamping, difference, measure, record};
-use rebake::diff::{DiffError, Rung};
-use rebake::oci::Platform;
+use rebake::diff::Rung;
 use rebake::transport::Source;
 use rebake::verify::{VerifyError, verify};
-use recipe::{Subject, is_recipe};
+use recipe::{find, is_recipe};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use told::Told;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -57,6 +58,35 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         None => against_image(arguments, options, env, &world, report),
     };
     done.unwrap_or_else(|status| status)
+}
+
+/// The rebuilt image, and the published one.
+fn against_image(
+    arguments: &Arguments,
+    options: &Options,
+    env: &Env,
+    world: &World,
+    report: &Report,
+) -> Result<ExitCode, ExitCode> {
+    let fail = |message: String| report.failure(&message);
+    let name = images::image(arguments.image.as_deref().unwrap_or_default()).map_err(fail)?;
+    let source = Source::open(&name, &world.access()).map_err(|error| fail(told(&error)))?;
+    let image = source.image().map_err(|error| fail(told(&error)))?;
+    let subject = find(arguments, &image, env, world, report)?;
+    let order = world.order(&subject.recipe, options.jobs(env), subject.stamping());
+    let verdict = verify(&order, &source, &image).map_err(|error| match error {
+        VerifyError::Build(failure) => failed(failure, &subject.recipe, report),
+        VerifyError::Diff(error) => fail(error.to_string()),
+    })?;
+    let rung = verdict.differences.rung();
+    let name = name.to_string();
+    let told = Told { verdict: &verdict, recipe: &subject.recipe, image: &name };
+    if report.json() {
+        report.document(&told.json());
+    } else {
+        print(report, told.text().as_bytes());
+    }
+    Ok(ExitCode::from(u8::from(rung < arguments.at_least)))
 }
 
 /// The rebuilt image, and what the lock expects.

@@ -19,7 +19,7 @@ impl Verdict {
     /// Who is behind a path of a layer; for one that only the published image has, whoever is behind the nearest folder
     /// above it. Manifest and layer count from 0, among the rebuilt ones.
     #[must_use]
-    pub fn path(&self, manifest: usize, layer: usize, path: &[u8]) -> Made {
+    pub fn made(&self, manifest: usize, layer: usize, path: &[u8]) -> Made {
         let planned = &self.planned.planned;
         let Some(plan) = self.planned.plan(manifest) else { return Made::default() };
         let base = plan.base.as_ref().map_or(0, |base| base.layers.len());

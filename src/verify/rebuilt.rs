@@ -74,9 +74,8 @@ impl Layers for Rebuilt {
         let (blocks, reader) = sync_channel(AHEAD);
         thread::Builder::new().name("tar".to_owned()).spawn(move || {
             let Some(layer) = planned.plans.get(manifest).and_then(|plan| plan.layers.get(own)) else { return };
-            let written = tar(&layer.tree, layer.mtime, &mut |block| {
-                blocks.send(Ok(block)).map_err(|_| WriteError::Interrupted)
-            });
+            let written =
+                tar(&layer.tree, layer.mtime, &mut |block| blocks.send(Ok(block)).map_err(|_| WriteError::Interrupted));
             if let Err(error) = written {
                 // Nobody may be reading any more.
                 let _ = blocks.send(Err(io::Error::other(error.to_string())));

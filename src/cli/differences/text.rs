@@ -15,15 +15,25 @@ const FIELDS: usize = 50;
 const LINES: usize = 40;
 const VALUE: usize = 120;
 
-/// Lines, each with its indent.
-#[derive(Default)]
-struct Page(String);
+/// Who knows what is behind the first image.
+pub trait Behind {
+    /// What made an entry of a layer, by its number in the first image, or else in the second.
+    fn entry(&self, platform: &PlatformDifferences, layer: &LayerDifference, path: &[u8]) -> Option<String>;
+    /// Where a field of the config or the manifest is decided.
+    fn field(&self, pointer: &str) -> Option<String>;
+}
 
-impl Page {
+/// Lines, each with its indent.
+struct Page<'a> {
+    text: String,
+    behind: Option<&'a dyn Behind>,
+}
+
+impl Page<'_> {
     fn line(&mut self, indent: usize, text: &str) {
-        self.0.push_str(&" ".repeat(indent));
-        self.0.push_str(safe(text).trim_end());
-        self.0.push('\n');
+        self.text.push_str(&" ".repeat(indent));
+        self.text.push_str(safe(text).trim_end());
+        self.text.push('\n');
     }
 
     fn more(&mut self, indent: usize, count: u64) {
@@ -35,7 +45,7 @@ impl Page {
 
 /// What differs, for people.
 pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
-    let mut page = Page::default();
+    let mut page = Page { text: String::new(), behind: None };
     let rung = differences.rung();
     page.line(0, &format!("{a} and {b}: {rung}: {}", rung.meaning()));
     page.line(0, &format!("A: {}", differences.a.digest));
@@ -44,13 +54,19 @@ pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
         page.line(0, &format!("Only {only} was compared."));
     }
     if rung == Rung::Identical {
-        return page.0;
+        return page.text;
     }
+    page.text + &body(differences, None)
+}
+
+/// The same without the lines that name the images.
+pub fn body(differences: &Differences, behind: Option<&dyn Behind>) -> String {
+    let mut page = Page { text: String::new(), behind };
     fields(&mut page, 0, "index", &differences.index);
     for platform in &differences.platforms {
         self::platform(&mut page, platform);
     }
-    page.0
+    page.text
 }
 
 fn platform(page: &mut Page, platform: &PlatformDifferences) {
@@ -60,7 +76,7 @@ fn platform(page: &mut Page, platform: &PlatformDifferences) {
     fields(page, 2, "manifest", &platform.manifest);
     fields(page, 2, "config", &platform.config);
     for layer in &platform.layers {
-        self::layer(page, layer);
+        self::layer(page, platform, layer);
     }
 }
 
@@ -82,7 +98,9 @@ fn fields(page: &mut Page, indent: usize, title: &str, fields: &[FieldChange]) {
     page.line(indent, &format!("{title}:"));
     for field in fields.iter().take(FIELDS) {
         let (a, b) = (value(&field.a), value(&field.b));
-        page.line(indent.saturating_add(2), &format!("{}: {a} -> {b}", cut(&field.pointer, 2 * VALUE)));
+        let behind = page.behind.and_then(|behind| behind.field(&field.pointer));
+        let behind = behind.map(|behind| format!("  ({behind})")).unwrap_or_default();
+        page.line(indent.saturating_add(2), &format!("{}: {a} -> {b}{behind}", cut(&field.pointer, 2 * VALUE)));
     }
     page.more(indent.saturating_add(2), fields.len().saturating_sub(FIELDS) as u64);
 }
@@ -98,7 +116,7 @@ fn cut(text: &str, length: usize) -> String {
     }
 }
 
-fn layer(page: &mut Page, layer: &LayerDifference) {
+fn layer(page: &mut Page, platform: &PlatformDifferences, layer: &LayerDifference) {
     let number = |n: Option<usize>| n.map(|n| n.saturating_add(1));
     let name = match (number(layer.a), number(layer.b)) {
         (Some(a), Some(b)) if a == b => format!("layer {a}"),
@@ -120,12 +138,14 @@ fn layer(page: &mut Page, layer: &LayerDifference) {
             let what = if tar.substance { "" } else { ", in metadata alone" };
             let TarDifference { added, removed, changed, .. } = **tar;
             page.line(2, &format!("{name}: {changed} entries changed, {added} added, {removed} removed{what}"));
-            self::tar(page, tar);
+            let behind = page.behind;
+            let behind = |path: &[u8]| behind.and_then(|behind| behind.entry(platform, layer, path));
+            self::tar(page, tar, &behind);
         }
     }
 }
 
-fn tar(page: &mut Page, tar: &TarDifference) {
+fn tar(page: &mut Page, tar: &TarDifference, behind: &dyn Fn(&[u8]) -> Option<String>) {
     if let Some(order) = tar.order {
         let decides = if order.decides { "; the order decides what comes out" } else { "" };
         page.line(4, &format!("order: A is {}, B is {}{decides}", order.a, order.b));
@@ -141,6 +161,12 @@ fn tar(page: &mut Page, tar: &TarDifference) {
     shown.sort_by(|x, y| x.path.cmp(&y.path));
     for entry in &shown {
         self::entry(page, entry);
+        if let Some(behind) = behind(&entry.path) {
+            page.line(8, &behind);
+        }
+        if let Some(content) = &entry.content {
+            self::content(page, content);
+        }
     }
     let total = tar.added.saturating_add(tar.removed).saturating_add(tar.changed);
     page.more(4, total.saturating_sub(shown.len() as u64));
@@ -168,9 +194,6 @@ fn entry(page: &mut Page, entry: &EntryDifference) {
             };
             page.line(4, &format!("~ {path}  {}", fields.iter().map(said).collect::<Vec<_>>().join(", ")));
         }
-    }
-    if let Some(content) = &entry.content {
-        self::content(page, content);
     }
 }
 

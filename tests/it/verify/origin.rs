@@ -14,7 +14,10 @@ fn released(work: &Work) -> (PathBuf, String) {
         fs::rename(folder.join(name), app.join(name)).expect("a move");
     }
     let stamped = RECIPE
-        .replace("version = \"1.0.0\"", "version = \"1.0.0\"\ncreated = \"git\"\norigin = true\ntags = [\"{git.branch}\", \"{version}\"]")
+        .replace(
+            "version = \"1.0.0\"",
+            "version = \"1.0.0\"\ncreated = \"git\"\norigin = true\ntags = [\"{git.branch}\", \"{version}\"]",
+        )
         .replace("\"red\"", "\"{git.describe}\"");
     work.write("published/app/rebake.toml", stamped);
     let commit = commit_all(&folder, "release");
@@ -91,7 +94,10 @@ fn an_origin_that_leads_nowhere_says_so() {
     };
     // No clone at hand.
     let said = refused(&[]);
-    assert!(said.contains(&commit) && said.contains("--source") && said.contains("https://example.com/acme/app"), "{said}");
+    assert!(
+        said.contains(&commit) && said.contains("--source") && said.contains("https://example.com/acme/app"),
+        "{said}"
+    );
     // A clone without the commit.
     let other = work.mkdir("other");
     work.write("other/file", "x");

@@ -51,10 +51,9 @@ fn the_same_image_is_identical() {
 #[test]
 fn what_a_recipe_changes_is_told_with_its_line() {
     let work = Work::new();
-    for (name, from, to, path, line) in [
-        ("mode", "mode = \"0755\"", "mode = \"0700\"", "/bin/app", 16),
-        ("text", "two", "TWO", "/etc/motd", 22),
-    ] {
+    for (name, from, to, path, line) in
+        [("mode", "mode = \"0755\"", "mode = \"0700\"", "/bin/app", 16), ("text", "two", "TWO", "/etc/motd", 22)]
+    {
         let image = baked(&work, name, &|text| text.replace(from, to));
         let (found, said) = rung(&work, &image);
         assert_eq!(found, if name == "mode" { "same-tree" } else { "different" }, "{said:#}");
@@ -76,7 +75,8 @@ fn a_label_and_the_time_alone() {
     assert_eq!(field["pointer"], "/config/Labels/com.example.team");
     assert_eq!((&field["a"], &field["b"], &field["statement"]["line"]), (&json!("red"), &json!("blue"), &json!(8)));
 
-    let image = baked(&work, "created", &|text| text.replace("[config]\n", "created = \"2020-01-01T00:00:00Z\"\n[config]\n"));
+    let image =
+        baked(&work, "created", &|text| text.replace("[config]\n", "created = \"2020-01-01T00:00:00Z\"\n[config]\n"));
     let (found, said) = rung(&work, &image);
     assert_eq!((found.as_str(), causes(&said)[0]), ("different", "created"), "{said:#}");
 

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::fields::{Fields, shortened};
-use super::finding::{Findings, Subject};
+use super::finding::{Findings, Place, Subject};
 use super::name::Name;
 use crate::oci::{Platform, PlatformError};
 use serde_json::{Map, Value};
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 /// The pointer to a diff_id, and the diff_id, if it is one.
 pub(super) type DiffId = (String, Option<Name>);
 
-/// Judges a config, and gives its diff_ids.
+/// Judges the config of an image of so many layers, if their number is known, and gives its diff_ids.
 pub(super) fn config(
     subject: &Subject,
     json: &Map<String, Value>,
-    layers: usize,
+    layers: Option<usize>,
     findings: &mut Findings,
 ) -> Vec<DiffId> {
     let fields = Fields::of(subject, json);
@@ -61,9 +61,8 @@ fn run(config: &Fields<'_>, findings: &mut Findings) {
     config.strings("Labels", findings);
     config.object("Volumes", findings);
     for (at, entry) in config.texts("Env", findings).unwrap_or_default() {
-        if entry.find('=').is_none_or(|at| at == 0) {
-            let place = super::finding::Place::field(config.subject, at);
-            findings.add(place, Fault::Env(shortened(entry)));
+        if !entry.find('=').is_some_and(|at| at > 0) {
+            findings.add(Place::field(config.subject, at), Fault::Env(shortened(entry)));
         }
     }
     if let Some(ports) = config.object("ExposedPorts", findings) {
@@ -80,7 +79,7 @@ fn run(config: &Fields<'_>, findings: &mut Findings) {
 }
 
 /// What it says of how it was made.
-fn history(fields: &Fields<'_>, layers: usize, findings: &mut Findings) {
+fn history(fields: &Fields<'_>, layers: Option<usize>, findings: &mut Findings) {
     let history = fields.objects("history", findings);
     let mut with_layer = 0;
     for (_, step) in &history {
@@ -92,28 +91,33 @@ fn history(fields: &Fields<'_>, layers: usize, findings: &mut Findings) {
             with_layer += 1;
         }
     }
-    if !history.is_empty() && with_layer != layers {
+    if let Some(layers) = layers
+        && !history.is_empty()
+        && with_layer != layers
+    {
         fields.wrong("history", Fault::HistoryCount { history: with_layer, layers }, findings);
     }
 }
 
-fn root(rootfs: &Fields<'_>, layers: usize, findings: &mut Findings) -> Vec<DiffId> {
+fn root(rootfs: &Fields<'_>, layers: Option<usize>, findings: &mut Findings) -> Vec<DiffId> {
     rootfs.required("type", findings);
     if let Some(kind) = rootfs.text("type", findings).filter(|kind| *kind != "layers") {
         rootfs.wrong("type", Fault::RootFsType(shortened(kind)), findings);
     }
     // Of an image without layers, Go writes `null`.
-    if layers > 0 {
+    if layers > Some(0) {
         rootfs.required("diff_ids", findings);
     }
     let texts = rootfs.texts("diff_ids", findings).unwrap_or_default();
-    if texts.len() != layers {
+    if let Some(layers) = layers
+        && texts.len() != layers
+    {
         rootfs.wrong("diff_ids", Fault::DiffIdCount { diff_ids: texts.len(), layers }, findings);
     }
     let mut diff_ids = Vec::new();
     for (at, text) in texts {
         let name = Name::parse(text).map_err(|fault| {
-            findings.add(super::finding::Place::field(rootfs.subject, at.clone()), fault);
+            findings.add(Place::field(rootfs.subject, at.clone()), fault);
         });
         diff_ids.push((at, name.ok()));
     }

@@ -55,8 +55,8 @@ struct Done {
 struct Config {
     length: u64,
     json: Map<String, Value>,
-    /// How many layers it was judged for.
-    layers: Option<usize>,
+    /// How many layers it was judged for, if that is known of the image.
+    layers: Option<Option<usize>>,
     diff_ids: Vec<DiffId>,
 }
 
@@ -273,7 +273,7 @@ impl<'a> Documents<'a> {
         let config = fields.object("config", &mut self.findings);
         let config = config.and_then(|config| Some((pointer(&config, &mut self.findings)?, config)));
         let objects = fields.objects("layers", &mut self.findings);
-        let stated = fields.map.get("layers").and_then(Value::as_array).map_or(0, Vec::len);
+        let stated = fields.map.get("layers").and_then(Value::as_array).map(Vec::len);
         let layers: Vec<(Pointer, Fields<'_>)> =
             objects.into_iter().filter_map(|(_, layer)| Some((pointer(&layer, &mut self.findings)?, layer))).collect();
         if self.uses + layers.len() > USES {
@@ -290,7 +290,7 @@ impl<'a> Documents<'a> {
         let has_layer = layers.iter().any(|(layer, _)| compression(&layer.media_type).is_some());
         // Attestations and signatures, which go by an image's config, are not to be unpacked.
         let attested = !has_layer
-            && stated > 0
+            && stated > Some(0)
             && (artifact_type.is_some() || subject.is_some() || platform.is_some_and(is_unknown));
         if !is_image_config(&config.media_type) || attested {
             if config.media_type == media_type::EMPTY && artifact_type.is_none() {
@@ -302,7 +302,7 @@ impl<'a> Documents<'a> {
             return self.plain(&layers, "the layer");
         }
         let nameless = self.configs.get(&config.name).is_none_or(|config| is_unknown(&config.json));
-        if nameless && !has_layer && stated > 0 {
+        if nameless && !has_layer && stated > Some(0) {
             return self.artifact(config, config_fields, &layers);
         }
 
@@ -312,7 +312,7 @@ impl<'a> Documents<'a> {
                 fields.wrong("mediaType", Fault::Mixed(shortened(&pointer.media_type)), &mut self.findings);
             }
         }
-        if stated == 0 && fields.map.contains_key("layers") {
+        if stated == Some(0) {
             fields.wrong("layers", Fault::NoLayers, &mut self.findings);
         }
         let diff_ids = self.judged(&config, stated);
@@ -324,7 +324,7 @@ impl<'a> Documents<'a> {
                 fields.wrong("mediaType", Fault::NotALayer(shortened(&layer.media_type)), &mut self.findings);
             }
             // Only while they are one to one is it known which diff_id belongs to a layer.
-            let diff_id = diff_ids.get(n).filter(|_| diff_ids.len() == stated && layers.len() == stated);
+            let diff_id = diff_ids.get(n).filter(|_| Some(diff_ids.len()) == stated && Some(layers.len()) == stated);
             let diff_id = diff_id.and_then(|(_, name)| Some((name.clone()?, config.name.text().to_owned())));
             stack.extend(self.blob(place, layer, "the layer", is_layer, diff_id).filter(|_| is_layer));
         }
@@ -379,7 +379,7 @@ impl<'a> Documents<'a> {
     }
 
     /// Judges a config for an image of so many layers; gives its diff_ids.
-    fn judged(&mut self, pointer: &Pointer, layers: usize) -> Vec<DiffId> {
+    fn judged(&mut self, pointer: &Pointer, layers: Option<usize>) -> Vec<DiffId> {
         let Some(config) = self.configs.get_mut(&pointer.name) else { return Vec::new() };
         if config.layers != Some(layers) {
             let subject = Subject::Config(pointer.name.text().to_owned());

@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod base;
 mod bytes;
+mod check;
 mod clients;
 mod drill;
 mod flake;

@@ -42,19 +42,19 @@ fn a_clone_gives_the_recipe_and_its_work_tree_is_not_touched() {
     let clone = cloned(&work, &folder, "clone", &["--no-checkout"]);
     let bare = cloned(&work, &folder, "bare", &["--bare"]);
     for source in [&folder, &clone, &bare] {
-        let (said, code) = judged(work.path(), &["image:1.0.0", "--source", source.to_str().expect("UTF-8")]);
+        let (said, code) = judged(work.path(), &["oci:image:1.0.0", "--source", source.to_str().expect("UTF-8")]);
         assert_eq!((said["rung"].as_str(), code), (Some("identical"), Some(0)), "{said:#}");
         assert!(said["recipe"].as_str().expect("a name").contains(&commit[..12]), "{said:#}");
     }
     assert_eq!(done(&folder, &["status", "--porcelain"]), status);
     assert_eq!(Work::tree_of(&clone).iter().filter(|path| !path.starts_with(".git/")).count(), 0);
     // Whoever stands in a clone need not name it.
-    assert_eq!(judged(&clone, &["../image:1.0.0"]).1, Some(0));
+    assert_eq!(judged(&clone, &["oci:../image:1.0.0"]).1, Some(0));
     // The recipe of another commit gives another image, and says why.
-    let (other, code) = judged(&folder, &["../image:1.0.0", "app/rebake.toml", "--rev", "HEAD"]);
+    let (other, code) = judged(&folder, &["oci:../image:1.0.0", "app/rebake.toml", "--rev", "HEAD"]);
     assert_eq!((other["rung"].as_str(), code), (Some("different"), Some(1)));
     assert!(other.to_string().contains("revision"), "{other:#}");
-    let (same, code) = judged(&folder, &["../image:1.0.0", "app/rebake.toml", "--rev", "v1.0.0"]);
+    let (same, code) = judged(&folder, &["oci:../image:1.0.0", "app/rebake.toml", "--rev", "v1.0.0"]);
     assert_eq!((same["rung"].as_str(), code), (Some("identical"), Some(0)), "{same:#}");
 }
 
@@ -64,7 +64,7 @@ fn a_pantry_gives_the_recipe() {
     let (folder, _) = released(&work);
     command(&folder.join("app"), &["pantry", "fill", "../../pantry", "."]).success();
     fs::remove_dir_all(&folder).expect("a folder");
-    let (said, code) = judged(work.path(), &["image:1.0.0", "--pantry", "pantry", "--offline"]);
+    let (said, code) = judged(work.path(), &["oci:image:1.0.0", "--pantry", "pantry", "--offline"]);
     assert_eq!((said["rung"].as_str(), code), (Some("identical"), Some(0)), "{said:#}");
 }
 
@@ -88,7 +88,7 @@ fn an_origin_that_leads_nowhere_says_so() {
     let work = Work::new();
     let (folder, commit) = released(&work);
     let refused = |arguments: &[&str]| {
-        let output = command(work.path(), &[&["verify", "image:1.0.0"], arguments].concat());
+        let output = command(work.path(), &[&["verify", "oci:image:1.0.0"], arguments].concat());
         assert_eq!(output.code(), Some(2));
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
@@ -117,7 +117,7 @@ fn an_origin_that_leads_nowhere_says_so() {
         let text = fs::read_to_string(&path).expect("a manifest").replace(from, to);
         let new = crate::support::sha256(text.as_bytes());
         work.write(format!("hostile/blobs/sha256/{new}"), &text);
-        let config = text.split("sha256:").nth(1).expect("a digest")[..64].to_owned();
+        let config = text.split("\"config\":{\"digest\":\"sha256:").nth(1).expect("a digest")[..64].to_owned();
         work.write(format!("hostile/blobs/sha256/{config}"), work.read(format!("image/blobs/sha256/{config}")));
         work.write("hostile/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
         let index = format!(

@@ -6,7 +6,7 @@ mod stamp;
 pub use expect::{difference, expectation, record};
 pub use stamp::{digest, keep};
 
-use crate::archive::{self, Format};
+use crate::archive::{self, Contents, Format};
 use crate::image::{self, Image, ImageWriteError};
 use crate::layout::{self, Staging};
 use crate::lock::{Lock, Pinned};
@@ -317,7 +317,8 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     match target {
         Target::Layout(_) => staging.publish(&layout::index_json(&name, &tags, &image.descriptor)),
         Target::Archive(format, _) => {
-            let file = archive::write(format, staging.path(), &name, &tags, &image, interrupt);
+            let contents = Contents::built(&name, &tags, &image);
+            let file = archive::write(format, staging.path(), &contents, interrupt);
             file.and_then(|file| staging.publish_file(&file))
         }
     }
@@ -390,14 +391,12 @@ fn target(destination: &ImageName, platforms: usize) -> Result<Target<'_>, Failu
 
 /// Name and tags of the image: the recipe's, unless the destination says its own; `latest` if nobody does.
 fn tags(destination: &ImageName, name: String, own: Vec<String>) -> (String, Vec<String>) {
-    match (&destination.tag, &destination.transport) {
-        // `docker-archive:FILE:NAME:TAG`, or NAME alone.
-        (Some(reference), Transport::DockerArchive(_)) => match reference.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name.to_owned(), vec![tag.to_owned()]),
-            _ => (reference.clone(), vec!["latest".to_owned()]),
-        },
-        (Some(tag), _) => (name, vec![tag.clone()]),
-        (None, _) if own.is_empty() => (name, vec!["latest".to_owned()]),
-        (None, _) => (name, own),
+    if let Some((name, tag)) = destination.saved_as() {
+        return (name, vec![tag]);
+    }
+    match &destination.tag {
+        Some(tag) => (name, vec![tag.clone()]),
+        None if own.is_empty() => (name, vec!["latest".to_owned()]),
+        None => (name, own),
     }
 }

@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod build;
 pub mod check;
+pub mod copy;
 pub mod diff;
 pub mod drill;
 pub mod git;

@@ -1,11 +1,11 @@
 //! `rebake build`.
 
+use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
-use rebake::oci::ImageName;
 use rebake::recipe::parse;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -32,7 +32,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
     let prepared = (|| {
-        let destination = arguments.output.as_deref().map(destination).transpose()?;
+        let destination =
+            arguments.output.as_deref().map(destination).transpose().map_err(|error| format!("-o {error}"))?;
         if destination.is_some() && arguments.recipes.len() > 1 {
             return Err(
                 "-o is the place of one image: with several recipes leave it out, or build them one by one".to_owned()
@@ -184,20 +185,4 @@ fn as_json(built: &Built) -> Value {
         "destination": built.destination,
         "platforms": manifests,
     })
-}
-
-/// With a transport, or else a folder.
-fn destination(text: &str) -> Result<ImageName, String> {
-    let transport = text.split(':').next().unwrap_or_default();
-    if matches!(transport, "oci" | "oci-archive" | "docker-archive" | "docker") && text.contains(':') {
-        return text.parse().map_err(|error| format!("-o {text}: {error}"));
-    }
-    if text.contains(':') && !transport.contains(['/', '.']) {
-        let known = "oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME:TAG]";
-        return Err(format!("-o {text}: rebake writes {known}; a folder of that name is ./{text}"));
-    }
-    if text.is_empty() {
-        return Err("-o names no place".to_owned());
-    }
-    Ok(ImageName::layout(text.into()))
 }

@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod check;
 mod commit;
+mod copy;
 mod diff;
 mod differences;
 mod drill;
@@ -87,6 +88,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Say what differs between two images, from manifest down to the bytes of a file, and why
     Diff(diff::Arguments),
+    /// Copy an image between layouts, archives and registries, its digest unchanged
+    Copy(copy::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Verify(verify) => verify::run(&verify, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
         Command::Diff(diff) => diff::run(&diff, &env, &report),
+        Command::Copy(copy) => copy::run(&copy, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

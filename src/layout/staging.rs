@@ -1,6 +1,8 @@
 //! A layout under construction: a hidden folder beside its final place.
 
 use super::OCI_LAYOUT;
+use super::adding::NEW_BLOB;
+use super::held::remove_empty;
 use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use std::ffi::OsString;
@@ -170,21 +172,14 @@ impl Drop for Staging {
     }
 }
 
-/// Removes folders, innermost first, up to the first one that holds something.
-fn remove_empty(folders: &[PathBuf]) {
-    let _ = folders.iter().try_for_each(fs::remove_dir);
-}
-
 impl Sink for Staging {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
-        let blobs = self.folder.join("blobs/sha256");
-        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(&blobs)?;
-        Ok(Box::new(FileBlob { file, blobs, hole: 0 }))
+        FileBlob::begin(self.folder.join("blobs/sha256"))
     }
 }
 
 /// A blob as a file without its name. Zeros become holes, so a plain tar of a sparse file is sparse on disk too.
-struct FileBlob {
+pub(super) struct FileBlob {
     file: NamedTempFile,
     blobs: PathBuf,
     /// Zeros at the end that are not yet in the file.
@@ -213,6 +208,11 @@ impl Write for FileBlob {
 }
 
 impl FileBlob {
+    pub(super) fn begin(blobs: PathBuf) -> io::Result<Box<dyn Blob>> {
+        let file = tempfile::Builder::new().prefix(NEW_BLOB).tempfile_in(&blobs)?;
+        Ok(Box::new(Self { file, blobs, hole: 0 }))
+    }
+
     fn skip_hole(&mut self) -> io::Result<()> {
         if self.hole > 0 {
             let end = self.file.seek(SeekFrom::Current(i64::try_from(self.hole).map_err(io::Error::other)?))?;
@@ -308,7 +308,7 @@ fn sweep(parent: &Path, prefix: &OsString) {
 
 /// The names in a folder; their order never reaches an image.
 #[allow(clippy::disallowed_methods, reason = "the names are only searched, and nothing depends on their order")]
-fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+pub(super) fn names(folder: &Path) -> io::Result<Vec<OsString>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 

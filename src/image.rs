@@ -173,6 +173,10 @@ fn config(plan: &Plan, layers: &[Layer]) -> Value {
     let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
     let mut history = config.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
+    // A base may say nothing of some of its layers. Without entries for those, ours would be taken for theirs.
+    let told = history.iter().filter(|entry| entry.get("empty_layer") != Some(&Value::Bool(true))).count();
+    let of_base = layers.iter().filter(|layer| layer.name.is_none()).count();
+    history.extend((told..of_base).map(|_| json!({ "created_by": "rebake: (base)" })));
     history.extend(
         plan.layers
             .iter()

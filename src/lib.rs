@@ -11,7 +11,9 @@
 
 pub mod archive;
 pub mod build;
+pub mod check;
 pub mod copy;
+pub mod diff;
 pub mod drill;
 pub mod git;
 pub mod image;
@@ -33,3 +35,4 @@ pub mod store;
 pub mod supply;
 pub mod transport;
 pub mod tree;
+pub mod verify;

@@ -86,6 +86,11 @@ impl<'a> World<'a> {
         found.ok_or_else(|| format!("there is no pantry {name}; its tag is `pantry` unless the name says another one"))
     }
 
+    /// The pantries that the user named.
+    pub fn pantries(&self) -> &[Pantry] {
+        &self.pantries
+    }
+
     /// A recipe to be baked, with the lock beside it.
     pub fn order<'w>(&'w self, recipe: &'w Recipe, jobs: usize, stamping: Stamping<'w>) -> Order<'w> {
         Order {

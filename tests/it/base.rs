@@ -160,6 +160,16 @@ fn a_variable_said_twice_is_replaced_twice() {
 }
 
 #[test]
+fn every_layer_has_an_entry_in_the_history() {
+    let work = Work::new();
+    base(&work, &[("etc", Directory, 0o755, "")], json!({}));
+    recipe(&work, "[[layer]]\nname = 'ours'\nwrite = [{ to = '/x', text = 'x' }]\n");
+    let history = config(&work)["history"].clone();
+    let made: Vec<_> = history.as_array().expect("a list").iter().map(|entry| entry["created_by"].clone()).collect();
+    assert_eq!(made, ["rebake: (base)", "rebake: ours"]);
+}
+
+#[test]
 fn indexes_that_point_at_each_other_cost_nothing() {
     let work = Work::new();
     base(&work, &[("a", Regular, 0o644, "")], json!({}));

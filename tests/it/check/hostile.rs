@@ -1,7 +1,7 @@
 //! Images made to cost time, memory or patience.
 
 use super::damage::{Layout, dir, empty, entry, file};
-use crate::support::{Output, attempt_within, rebake};
+use crate::support::{Output, Work, attempt_within, rebake};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -152,4 +152,27 @@ fn names_without_end() {
     let layout = Layout::new();
     layout.tars(&[one.repeat(100)]);
     found(&layout, "path");
+}
+
+#[test]
+fn a_flipped_byte_is_found_wherever_it_is() {
+    let layout = Layout::new();
+    let mut flips = 0;
+    for name in Work::tree_of(&layout.path("")).iter().filter(|name| !name.ends_with('/')) {
+        let path = layout.path(name);
+        let whole = fs::read(&path).expect("bytes");
+        for at in (0..whole.len()).step_by(whole.len() / 12 + 1) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 4;
+            fs::write(&path, &bytes).expect("a file");
+            let out = layout.check(&["l"]);
+            // Nothing vouches for these two.
+            let free = name == "index.json" || name == "oci-layout";
+            assert!(out.code() == Some(1) || (free && out.code() == Some(0)), "{name} {at}: {out}");
+            flips += 1;
+        }
+        fs::write(&path, &whole).expect("a file");
+    }
+    assert!(flips > 50, "{flips}");
+    assert_eq!(layout.check(&["l"]).code(), Some(0));
 }

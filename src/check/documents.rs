@@ -432,13 +432,16 @@ struct Members {
 }
 
 impl Members {
-    /// In which way a member is listed again.
+    /// In which way a member is listed again, or wrongly named.
     fn again(&mut self, member: &Fields<'_>, pointer: &Pointer, is_layout: bool) -> Option<Fault> {
         let annotations = member.map.get("annotations");
         let ref_name = annotations.and_then(|all| all.get(REF_NAME)?.as_str()).filter(|_| is_layout);
         let platform = member.map.get("platform").filter(|it| it.as_object().is_some_and(|map| !is_unknown(map)));
         let text = platform.map(Value::to_string);
         if let Some(name) = ref_name {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:@/+".contains(&b)) {
+                return Some(Fault::RefName(shortened(name)));
+            }
             let own = (pointer.name.clone(), text.clone());
             let first = self.names.entry(name.to_owned()).or_insert_with(|| own.clone());
             // One name may stand for several platforms.

@@ -64,7 +64,9 @@ impl Documents<'_> {
             let found = members(index).find(|member| wanted.fits(&Fields::of(&subject, member)));
             digest = found.and_then(|member| Some(member.get("digest")?.as_str()?.to_owned()));
             match (&wanted, found) {
-                (Wanted::Tag(tag), None) => return Err(self.choice(format!("no image has the tag `{tag}`"))),
+                (Wanted::Tag(tag), None) if index.get("manifests").is_some_and(Value::is_array) => {
+                    return Err(self.choice(format!("no image has the tag `{tag}`")));
+                }
                 (Wanted::Digest(pinned), None) => {
                     self.stored(*pinned)?;
                     digest = Some(pinned.to_string());

@@ -131,6 +131,15 @@ fn layouts_are_judged() {
             "~name-twice",
         ),
         (
+            "a tag that is none",
+            |l| {
+                l.index(|index| {
+                    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = "a b".into()
+                })
+            },
+            "~ref-name",
+        ),
+        (
             "two tags",
             |l| {
                 l.index(|index| {

@@ -26,6 +26,7 @@ pub struct Evidence {
     xattrs: (u64, Vec<String>),
     only: (Only, Only),
     folders: u64,
+    contents: u64,
     orders: Vec<Order>,
     framing: BTreeMap<Framing, u64>,
     traces: Vec<(Trace, u64)>,
@@ -66,9 +67,19 @@ const USUAL: u32 = 0o022;
 #[derive(Default)]
 struct Modes {
     differing: u64,
-    /// For each mask: differing modes that it explains, with A or B under it; and equal ones that it would have changed.
-    fits: [(u64, u64); 9],
-    spared: [u64; 9],
+    /// For each mask.
+    masks: [Mask; MASKS.len()],
+}
+
+/// How many modes a mask explains, if A had it, and if B had it.
+#[derive(Default, Clone, Copy)]
+struct Mask {
+    /// One is what programs ask for under this mask, the other that under the usual one.
+    asked: [u64; 2],
+    /// It took bits away.
+    taken: [u64; 2],
+    /// Equal modes that it would have changed.
+    spared: u64,
 }
 
 #[derive(Default)]
@@ -119,6 +130,15 @@ impl Evidence {
         self.times.b.add(b.attributes.mtime);
         if !matches!(a.kind, Kind::Symlink(_)) {
             self.modes.add(a.attributes.mode, b.attributes.mode);
+        }
+        let is_content = |field: &Field| {
+            matches!(
+                field,
+                Field::Kind(..) | Field::Content(..) | Field::Target(..) | Field::Device(..) | Field::Repeated(..)
+            )
+        };
+        if fields.iter().any(is_content) {
+            count(&mut self.contents);
         }
         for field in fields {
             match field {
@@ -218,7 +238,12 @@ impl Evidence {
         found.extend(self.names.cause());
         found.extend(self.orders.first().map(|order| (Cause::Order(order.a, order.b), 0)));
         let (xattrs, names) = self.xattrs;
-        let counted = [(Cause::HardLinks, self.links), (Cause::Folders, self.folders), (Cause::Xattrs(names), xattrs)];
+        let counted = [
+            (Cause::HardLinks, self.links),
+            (Cause::Folders, self.folders),
+            (Cause::Xattrs(names), xattrs),
+            (Cause::Content, self.contents),
+        ];
         found.extend(counted.into_iter().filter(|(_, entries)| *entries > 0));
         for (which, only) in [(Which::A, self.only.0), (Which::B, self.only.1)] {
             if let Some(folder) = only.folder {
@@ -298,15 +323,17 @@ impl Modes {
         if a != b {
             count(&mut self.differing);
         }
-        for ((mask, fits), spared) in MASKS.iter().zip(&mut self.fits).zip(&mut self.spared) {
-            // Either the mask took bits away, or both modes are what programs ask for under a mask.
-            let asked = |mode: u32| if mode & 0o111 == 0 { 0o666 } else { 0o777 };
-            let under = |x: u32, y: u32| y == x & !mask || x == asked(x | y) & !USUAL && y == asked(x | y) & !mask;
-            if a != b {
-                fits.0 = fits.0.saturating_add(u64::from(under(b, a)));
-                fits.1 = fits.1.saturating_add(u64::from(under(a, b)));
-            } else if a & mask != 0 {
-                count(spared);
+        let asked = if (a | b) & 0o111 == 0 { 0o666 } else { 0o777 };
+        for (mask, fits) in MASKS.iter().zip(&mut self.masks) {
+            if a == b {
+                fits.spared = fits.spared.saturating_add(u64::from(a & mask != 0));
+                continue;
+            }
+            let sides = [(b, a), (a, b)].into_iter().zip(fits.asked.iter_mut().zip(&mut fits.taken));
+            for ((other, mode), (in_full, taken)) in sides {
+                let is_asked = other == asked & !USUAL && mode == asked & !mask;
+                *in_full = in_full.saturating_add(u64::from(is_asked));
+                *taken = taken.saturating_add(u64::from(mode == other & !mask));
             }
         }
     }
@@ -316,19 +343,16 @@ impl Modes {
         if n == 0 {
             return None;
         }
-        let explains = |fits: u64, spared: u64| n >= 2 && fits == n && spared <= n;
-        let masks = || MASKS.iter().zip(&self.fits).zip(&self.spared);
-        let of_b = masks().find(|((_, fits), spared)| explains(fits.1, **spared));
-        let of_a = masks().find(|((_, fits), spared)| explains(fits.0, **spared));
-        let cause = match (of_b, of_a) {
-            // What nearly everybody has tells nothing, if the other side has another.
-            (Some(((mask, _), _)), of_a) if *mask != USUAL || of_a.is_none() => {
-                Cause::Umask { which: Which::B, mask: *mask }
-            }
-            (_, Some(((mask, _), _))) => Cause::Umask { which: Which::A, mask: *mask },
-            _ => Cause::Modes,
+        let find = |which: Which, fits: &dyn Fn(&Mask) -> u64| {
+            let all = MASKS.iter().zip(&self.masks);
+            let (mask, _) = { all }.find(|(_, mask)| n >= 2 && fits(mask) == n && mask.spared <= n)?;
+            Some(Cause::Umask { which, mask: *mask })
         };
-        Some((cause, n))
+        let [asked_a, asked_b] = [|mask: &Mask| mask.asked[0], |mask: &Mask| mask.asked[1]];
+        let [taken_a, taken_b] = [|mask: &Mask| mask.taken[0], |mask: &Mask| mask.taken[1]];
+        let cause = find(Which::B, &asked_b).or_else(|| find(Which::A, &asked_a));
+        let cause = cause.or_else(|| find(Which::B, &taken_b)).or_else(|| find(Which::A, &taken_a));
+        Some((cause.unwrap_or(Cause::Modes), n))
     }
 }
 
@@ -377,6 +401,8 @@ fn documents(manifest: &[FieldChange], config: &[FieldChange], layers: &[LayerDi
             || change.pointer == "/annotations/org.opencontainers.image.created"
     };
     let all = || manifest.iter().chain(config);
+    let is_version =
+        |name: &&str| matches!(*name, "org.opencontainers.image.revision" | "org.opencontainers.image.version");
     let same = layers.iter().all(|layer| matches!(layer.change, LayerChange::Same));
     if let Some(created) = config.iter().chain(manifest).find(is_created) {
         let only = same && all().all(|change| is_created(&change));
@@ -384,8 +410,6 @@ fn documents(manifest: &[FieldChange], config: &[FieldChange], layers: &[LayerDi
     }
     for change in all() {
         let name = name_at(&change.pointer);
-        let is_version =
-            |name: &&str| matches!(*name, "org.opencontainers.image.revision" | "org.opencontainers.image.version");
         if let Some(name) = name.filter(is_version) {
             let (name, a, b) = (name.to_owned(), text(&change.a), text(&change.b));
             let cause = (Cause::Revision { name, a, b }, 0);
@@ -393,6 +417,12 @@ fn documents(manifest: &[FieldChange], config: &[FieldChange], layers: &[LayerDi
                 found.push(cause);
             }
         }
+    }
+    let others =
+        config.iter().filter(|change| !is_created(change) && name_at(&change.pointer).is_none_or(|n| !is_version(&n)));
+    let others: Vec<String> = others.take(5).map(|change| change.pointer.clone()).collect();
+    if !others.is_empty() {
+        found.push((Cause::Config(others), 0));
     }
     if manifest.iter().any(|change| change.pointer.starts_with("/annotations")) {
         found.push((Cause::Annotations, 0));

@@ -293,11 +293,7 @@ fn manifests_are_judged() {
             },
             "~no-layers",
         ),
-        (
-            "layers swapped",
-            |l| l.manifest(|m| m["layers"].as_array_mut().expect("a list").reverse()),
-            "diff-id",
-        ),
+        ("layers swapped", |l| l.manifest(|m| m["layers"].as_array_mut().expect("a list").reverse()), "diff-id"),
         (
             "a layer twice",
             |l| {

@@ -244,7 +244,8 @@ impl fmt::Display for Cause {
                 rfc3339(*last)
             ),
             Self::SourceDateEpoch(a, b) => {
-                write!(f, "another SOURCE_DATE_EPOCH: all times are {} -> {}", rfc3339(*a), rfc3339(*b))
+                let (a, b) = (rfc3339(*a), rfc3339(*b));
+                write!(f, "each side has one time for all, {a} -> {b}, as another SOURCE_DATE_EPOCH makes it")
             }
             Self::TimeZone(seconds) => {
                 write!(f, "all times are off by {seconds} seconds, as another time zone makes them")

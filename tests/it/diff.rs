@@ -41,17 +41,17 @@ impl Compared {
         a.write(&work, "a");
         b.write(&work, "b");
         let (code, json) = diff(&work, "a", "b", &[]);
-        assert_eq!(code, Some(i32::from(json["result"] != "identical")), "{json:#}");
+        assert_eq!(code, Some(i32::from(json["rung"] != "identical")), "{json:#}");
         // Nobody is compared with a stranger only.
         let (_, same) = diff(&work, "b", "b", &[]);
-        assert_eq!(same["result"], "identical");
+        assert_eq!(same["rung"], "identical");
         assert_eq!(same["causes"], serde_json::json!([]));
         Self { json }
     }
 
     /// The rung.
-    fn result(&self) -> &str {
-        self.json["result"].as_str().expect("a result")
+    fn rung(&self) -> &str {
+        self.json["rung"].as_str().expect("a rung")
     }
 
     /// The codes of the causes, most telling first.
@@ -62,8 +62,8 @@ impl Compared {
 
     /// Rung and causes at once.
     #[track_caller]
-    fn expect(&self, result: &str, codes: &[&str]) {
-        assert_eq!((self.result(), self.codes()), (result, codes.to_vec()), "{:#}", self.json);
+    fn expect(&self, rung: &str, codes: &[&str]) {
+        assert_eq!((self.rung(), self.codes()), (rung, codes.to_vec()), "{:#}", self.json);
     }
 
     /// What a cause says, and how many entries it explains.

@@ -7,9 +7,9 @@ use serde_json::json;
 const NOW: u64 = 1_795_132_800;
 
 #[track_caller]
-fn expect(b: &Made, result: &str, codes: &[&str]) -> Compared {
+fn expect(b: &Made, rung: &str, codes: &[&str]) -> Compared {
     let compared = Compared::new(&Made::usual(), b);
-    compared.expect(result, codes);
+    compared.expect(rung, codes);
     compared
 }
 
@@ -101,13 +101,13 @@ fn links() {
         entries[0] = Entry::file("b", "same");
         entries[1] = Entry::hard("a", "b");
     });
-    assert_eq!(Compared::new(&linked, &turned).result(), "same-tree");
+    assert_eq!(Compared::new(&linked, &turned).rung(), "same-tree");
     // A link to something else is another file.
     let wrong = copies.clone().with(|entries| {
         entries.swap(1, 2);
         entries[2] = Entry::hard("b", "c");
     });
-    assert_eq!(Compared::new(&copies, &wrong).result(), "different");
+    assert_eq!(Compared::new(&copies, &wrong).rung(), "different");
     // Both names of a file that changed tell so once.
     let changed = linked.clone().at("a", |file| file.data = b"new".to_vec());
     let compared = Compared::new(&linked, &changed);

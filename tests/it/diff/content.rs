@@ -12,7 +12,7 @@ use std::io::Write;
 fn files(path: &str, a: &[u8], b: &[u8]) -> Compared {
     let image = |content: &[u8]| Made::new(vec![Entry::file(path, content)]);
     let compared = Compared::new(&image(a), &image(b));
-    assert_eq!(compared.result(), "different");
+    assert_eq!(compared.rung(), "different");
     compared
 }
 

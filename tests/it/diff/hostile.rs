@@ -38,7 +38,7 @@ fn a_broken_layer_is_told_of() {
     bytes[middle] ^= 0x55;
     std::fs::write(&path, bytes).expect("a blob");
     let (code, json) = diff(&work, "a", "b", &[]);
-    assert_eq!((code, &json["result"]), (Some(1), &json!("different")));
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("different")));
     let layer = &json["platforms"][0]["layers"][0];
     assert_eq!((&layer["change"], &layer["of"]), (&json!("unreadable"), &json!("B")));
     let said = text(&work, "a", "b");

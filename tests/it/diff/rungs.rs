@@ -11,7 +11,7 @@ fn identical() {
     Made::usual().write(&work, "a");
     Made::usual().write(&work, "b");
     let (code, json) = diff(&work, "a", "b", &[]);
-    assert_eq!((code, &json["result"]), (Some(0), &json!("identical")));
+    assert_eq!((code, &json["rung"]), (Some(0), &json!("identical")));
     let said = super::text(&work, "a", "b");
     assert!(said.starts_with("oci:a and oci:b: identical: every byte is the same\nA: sha256:"), "{said}");
 }
@@ -68,7 +68,7 @@ fn rights_make_it_different() {
     ] {
         Compared::new(&usual, &changed).expect("different", &codes);
         // And back.
-        assert_eq!(Compared::new(&changed, &usual).result(), "different");
+        assert_eq!(Compared::new(&changed, &usual).rung(), "different");
     }
     // The owner of what runs with its owner's rights.
     let setuid = Made::usual().at("bin/tool", |tool| tool.mode = 0o4755);
@@ -82,7 +82,7 @@ fn rights_make_it_different() {
 fn the_order_may_decide_what_comes_out() {
     let usual = Made::new(vec![Entry::symlink("a", "b"), Entry::file("a/x", "1"), Entry::folder("b/")]);
     let turned = usual.clone().with(|entries| entries.swap(0, 1));
-    assert_eq!(Compared::new(&usual, &turned).result(), "different");
+    assert_eq!(Compared::new(&usual, &turned).rung(), "different");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn layers_are_paired() {
     };
     // The same layers one further up.
     let compared = Compared::new(&with(&["a", "b"]), &with(&["new", "a", "b"]));
-    assert_eq!(compared.result(), "different");
+    assert_eq!(compared.rung(), "different");
     let layers = &compared.json["platforms"][0]["layers"];
     let pairs: Vec<_> =
         layers.as_array().unwrap().iter().map(|layer| json!([layer["a"], layer["b"], layer["change"]])).collect();
@@ -115,7 +115,7 @@ fn layers_that_are_equal_are_not_read() {
     remove("a", &digests[0]);
     remove("b", &digests[0]);
     let (code, json) = diff(&work, "a", "b", &[]);
-    assert_eq!((code, &json["result"]), (Some(1), &json!("different")));
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("different")));
     assert_eq!(json["platforms"][0]["layers"][0]["change"], "same");
     assert_eq!(json["platforms"][0]["layers"][1]["changed"], 1);
     // The positive control: without the other one it cannot be done.
@@ -135,24 +135,21 @@ fn platforms_are_paired() {
     one.write(&work, "single");
 
     let (_, json) = diff(&work, "a", "turned", &[]);
-    assert_eq!(
-        (&json["result"], &json["index"][0]["pointer"]),
-        (&json!("same-config-and-layers"), &json!("/manifests"))
-    );
+    assert_eq!((&json["rung"], &json["index"][0]["pointer"]), (&json!("same-config-and-layers"), &json!("/manifests")));
     let (_, json) = diff(&work, "a", "b", &[]);
-    assert_eq!(json["result"], "different");
+    assert_eq!(json["rung"], "different");
     assert_eq!(
-        (&json["platforms"][0]["result"], &json["platforms"][1]["result"]),
+        (&json["platforms"][0]["rung"], &json["platforms"][1]["rung"]),
         (&json!("identical"), &json!("different"))
     );
     let (code, json) = diff(&work, "a", "b", &["--platform", "linux/amd64"]);
-    assert_eq!((code, &json["result"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
     let (_, json) = diff(&work, "a", "c", &[]);
-    assert_eq!((&json["result"], &json["causes"][0]["code"]), (&json!("different"), &json!("platform")));
+    assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("platform")));
     assert_eq!(json["causes"][0]["text"], "B has no image for linux/arm64");
     // An index against the manifest of one of its platforms.
     let (code, json) = diff(&work, "a", "single", &[]);
-    assert_eq!((code, &json["result"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
     let (code, json) = diff(&work, "a", "c", &["--platform", "linux/s390x"]);
     assert_eq!(code, Some(2));
     let message = json["error"]["message"].as_str().unwrap();
@@ -169,7 +166,7 @@ fn what_an_index_says_besides() {
     platforms(&work, "a", &one, json!({ "annotations": { "x": "1" } }));
     platforms(&work, "b", &one, json!({ "annotations": { "x": "2" }, "manifests": [unknown] }));
     let (_, json) = diff(&work, "a", "b", &[]);
-    assert_eq!(json["result"], "same-config-and-layers");
+    assert_eq!(json["rung"], "same-config-and-layers");
     let pointers: Vec<_> =
         json["index"].as_array().unwrap().iter().map(|field| field["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/annotations/x", "/manifests/2"]);

@@ -188,7 +188,7 @@ impl Origin {
             recipes.into_iter().find(|packed| self.is_of(packed)).map(|packed| (pantry, packed))
         });
         let (pantry, packed) = packed.ok_or_else(|| {
-            let names = pantries.iter().map(|pantry| pantry.folder().display().to_string());
+            let names = pantries.iter().map(Pantry::name);
             OriginError::NotInPantry {
                 pantries: names.collect::<Vec<_>>().join(", "),
                 revision: self.revision.clone(),

@@ -15,7 +15,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// What a blob of a recipe's manifest is for: the name of an input.
 const INPUT: &str = "dev.rebake.input";
 /// All manifests of a pantry together are no longer, in bytes: enough for tens of thousands.
-const DOCUMENTS: u64 = 64 << 20;
+pub const DOCUMENTS: u64 = 64 << 20;
 /// The config of an artifact (image-spec, "manifest.md").
 pub(super) const EMPTY: &[u8] = b"{}";
 

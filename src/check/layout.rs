@@ -1,9 +1,10 @@
 //! What makes a folder or archive an image layout (image-spec, "image-layout.md").
 
-use super::documents::{Documents, REF_NAME};
+use super::documents::Documents;
 use super::fault::Fault;
 use super::fields::{self, Fields, shortened};
 use super::finding::{Place, Subject};
+use super::members::REF_NAME;
 use super::name::Name;
 use super::origin::{Got, Opened};
 use super::pointer::Pointer;

@@ -5,4 +5,5 @@ mod damage;
 mod documents;
 mod entries;
 mod hostile;
+mod places;
 mod streams;

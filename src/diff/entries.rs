@@ -84,8 +84,8 @@ pub enum Field {
     Target(Vec<u8>, Vec<u8>),
     /// Device numbers.
     Device((u32, u32), (u32, u32)),
-    /// How often the path stands in the tar, or what earlier entries of it say.
-    Repeated(u64, u64),
+    /// How often the path stands in the tar; and whether its entries say different things, so that readers may differ.
+    Repeated(u64, u64, bool),
     /// Permission bits.
     Mode(u32, u32),
     /// Numeric owner and group.

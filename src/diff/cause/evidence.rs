@@ -35,6 +35,7 @@ pub struct Evidence {
     only: (Only, Only),
     folders: u64,
     contents: u64,
+    repeats: u64,
     orders: Vec<Order>,
     framing: BTreeMap<Framing, u64>,
     traces: Vec<(Trace, u64)>,
@@ -60,7 +61,11 @@ impl Evidence {
         let is_content = |field: &Field| {
             matches!(
                 field,
-                Field::Kind(..) | Field::Content(..) | Field::Target(..) | Field::Device(..) | Field::Repeated(..)
+                Field::Kind(..)
+                    | Field::Content(..)
+                    | Field::Target(..)
+                    | Field::Device(..)
+                    | Field::Repeated(_, _, true)
             )
         };
         if fields.iter().any(is_content) {
@@ -77,6 +82,7 @@ impl Evidence {
                 }
                 Field::OwnerNames(a, b) => self.names.differ(a, b),
                 Field::HardLink(..) => count(&mut self.links),
+                Field::Repeated(_, _, false) => count(&mut self.repeats),
                 Field::Xattr(name, ..) => {
                     count(&mut self.xattrs.0);
                     let name = lossy(name);
@@ -168,6 +174,7 @@ impl Evidence {
             (Cause::Folders, self.folders),
             (Cause::Xattrs(names), xattrs),
             (Cause::Content, self.contents),
+            (Cause::HeaderFormat, self.repeats),
         ];
         found.extend(counted.into_iter().filter(|(_, entries)| *entries > 0));
         for (which, only) in [(Which::A, self.only.0), (Which::B, self.only.1)] {

@@ -1,6 +1,6 @@
 //! Two scans merged by path: what only one has, what differs, and which contents are worth a second look.
 
-use super::fields::{fields, grants, repeats_differ};
+use super::fields::{fields, grants, repeated};
 use super::order::order;
 use super::sorted::Sorted;
 use super::written::{whole, written};
@@ -51,9 +51,7 @@ pub(in crate::diff) fn compare(
             (Some(x), Some(y)) => {
                 pairs.extend(xs.first().zip(ys.first()).map(|(x, y)| (*x, *y)));
                 let mut fields = fields(x, y, &left, &right);
-                if repeats_differ(xs, ys, &left, &right) {
-                    fields.push(Field::Repeated(xs.len() as u64, ys.len() as u64));
-                }
+                fields.extend(repeated(xs, ys, &left, &right));
                 evidence.pair(x, y, &fields);
                 written(x, y, &mut framing);
                 found.changed(x, y, fields, &left, &right);

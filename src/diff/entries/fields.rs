@@ -13,11 +13,13 @@ impl Field {
     /// Whether it is more than metadata of the tar, for the entries that differ in it.
     pub(super) fn is_substance(&self, a: &Entry, b: &Entry) -> bool {
         match self {
-            Self::Kind(..) | Self::Content(..) | Self::Target(..) | Self::Device(..) | Self::Repeated(..) => true,
+            Self::Kind(..) | Self::Content(..) | Self::Target(..) | Self::Device(..) | Self::Repeated(_, _, true) => {
+                true
+            }
             Self::Mode(a, b) => (a ^ b) & 0o7000 != 0,
             Self::Owner(..) => a.kind != Kind::Folder && (a.attributes.mode | b.attributes.mode) & 0o6000 != 0,
             Self::Xattr(name, ..) => grants(name),
-            Self::Mtime(..) | Self::OwnerNames(..) | Self::HardLink(..) => false,
+            Self::Mtime(..) | Self::OwnerNames(..) | Self::HardLink(..) | Self::Repeated(_, _, false) => false,
         }
     }
 }
@@ -75,11 +77,16 @@ pub(super) fn fields(a: &Entry, b: &Entry, left: &Sorted, right: &Sorted) -> Vec
     fields
 }
 
-/// Whether a path stands several times, and not the same way on both sides: then readers may differ in what they make of it.
-pub(super) fn repeats_differ(xs: &[usize], ys: &[usize], left: &Sorted, right: &Sorted) -> bool {
+/// That a path stands several times, and not the same way on both sides.
+pub(super) fn repeated(xs: &[usize], ys: &[usize], left: &Sorted, right: &Sorted) -> Option<Field> {
     if xs.len() == 1 && ys.len() == 1 {
-        return false;
+        return None;
     }
-    let both = xs.iter().filter_map(|&x| left.entry(x)).zip(ys.iter().filter_map(|&y| right.entry(y)));
-    xs.len() != ys.len() || { both }.any(|(x, y)| x.kind != y.kind || x.attributes.mode != y.attributes.mode)
+    let says = |entry: &'_ Entry| (entry.kind.clone(), entry.attributes.mode & 0o7000);
+    let of = |places: &[usize], side: &Sorted| -> Vec<_> {
+        places.iter().filter_map(|&n| side.entry(n)).map(says).collect()
+    };
+    let (from, to) = (of(xs, left), of(ys, right));
+    let decides = from != to && from.iter().chain(&to).any(|one| Some(one) != from.first());
+    (decides || xs.len() != ys.len()).then_some(Field::Repeated(xs.len() as u64, ys.len() as u64, decides))
 }

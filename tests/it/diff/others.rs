@@ -1,7 +1,7 @@
 //! Images that other programs made or changed.
 
 use super::{diff, text};
-use crate::support::clients::skopeo;
+use crate::support::clients::{Registry, skopeo};
 use crate::support::{Work, needs, rebake, run, tool};
 use serde_json::{Value, json};
 
@@ -81,6 +81,32 @@ fn the_encoders_of_debian() {
         assert_eq!(json["rung"], "recompressed");
         assert_eq!(encoders(&json), (Some("rebake"), wanted), "{options:?} {json:#}");
     }
+}
+
+/// Docker's schema 2, in a registry: the same config and layers.
+#[test]
+fn in_a_registry() {
+    if !needs(&["skopeo", "docker-registry"]) {
+        return;
+    }
+    let work = Work::new();
+    recipe(&work);
+    bake(&work, "oci:a:1");
+    let registry = Registry::start();
+    let name = format!("docker://{}", registry.reference("x:1"));
+    let from = format!("oci:{}:1", work.join("a").display());
+    run(tool("skopeo").args(["copy", "--quiet", "--dest-tls-verify=false", "--format", "v2s2", &from, &name]));
+    let (code, json) = diff(&work, "a", &name, &[]);
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("same-config-and-layers")), "{json:#}");
+    assert_eq!(json["causes"][0]["code"], "dialect");
+    skopeo::copy(&from, &name, &["--dest-tls-verify=false"]);
+    assert_eq!(diff(&work, "a", &name, &[]).1["rung"], "identical");
+    // Another image: its layers come out of the registry.
+    work.write("tree/motd", "bye\n");
+    bake(&work, "oci:b:1");
+    let (_, json) = diff(&work, "b", &name, &[]);
+    let layer = &json["platforms"][0]["layers"][0];
+    assert_eq!(layer["entries"][0]["content"]["diff"], json!(["@@ -1,1 +1,1 @@", "-bye", "+hello"]));
 }
 
 #[test]

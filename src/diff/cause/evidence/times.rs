@@ -64,13 +64,18 @@ impl Times {
             }
             (Some(_), _, _) if self.later == n => self.built(Which::B),
             (_, Some(_), _) if self.later == 0 => self.built(Which::A),
-            _ if self.later == n => self.built(Which::B),
+            _ if self.later == n && self.is_after() => self.built(Which::B),
             _ => Cause::Times,
         };
         Some((cause, n))
     }
 
-    pub(super) fn built(&self, which: Which) -> Cause {
+    /// Whether B was made when A was there already.
+    fn is_after(&self) -> bool {
+        matches!((self.apart.0.0, self.apart.1.0), (Some((_, last)), Some((first, _))) if first > last)
+    }
+
+    fn built(&self, which: Which) -> Cause {
         let span = if which == Which::A { self.apart.0 } else { self.apart.1 };
         let (first, last) = span.0.unwrap_or_default();
         Cause::TimesNotNormalised { which, first, last }

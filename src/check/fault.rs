@@ -79,6 +79,8 @@ pub enum Fault {
     SamePlatform(String),
     #[error("it is listed before")]
     Twice,
+    #[error("the name `{}` should be of letters, digits and -._:@/+", Printable(.0.as_bytes()))]
+    RefName(String),
     #[error("another image before it is called `{}` too", Printable(.0.as_bytes()))]
     SameName(String),
     #[error("more than {0} indexes inside each other")]
@@ -205,6 +207,7 @@ impl Fault {
             Self::UnknownPlatform(_) => "platform-unknown",
             Self::SamePlatform(_) => "platform-twice",
             Self::Twice => "listed-twice",
+            Self::RefName(_) => "ref-name",
             Self::SameName(_) => "name-twice",
             Self::Depth(_) => "depth",
             Self::TooMany { .. } => "too-many",
@@ -264,6 +267,7 @@ impl Fault {
             | Self::UnknownPlatform(_)
             | Self::SamePlatform(_)
             | Self::Twice
+            | Self::RefName(_)
             | Self::SameName(_)
             | Self::Port(_)
             | Self::GzipMembers

@@ -1,9 +1,10 @@
 //! What makes a folder or archive an image layout (image-spec, "image-layout.md").
 
-use super::documents::{Documents, REF_NAME};
+use super::documents::Documents;
 use super::fault::Fault;
 use super::fields::{self, Fields, shortened};
 use super::finding::{Place, Subject};
+use super::members::REF_NAME;
 use super::name::Name;
 use super::origin::{Got, Opened};
 use super::pointer::Pointer;
@@ -64,7 +65,9 @@ impl Documents<'_> {
             let found = members(index).find(|member| wanted.fits(&Fields::of(&subject, member)));
             digest = found.and_then(|member| Some(member.get("digest")?.as_str()?.to_owned()));
             match (&wanted, found) {
-                (Wanted::Tag(tag), None) => return Err(self.choice(format!("no image has the tag `{tag}`"))),
+                (Wanted::Tag(tag), None) if index.get("manifests").is_some_and(Value::is_array) => {
+                    return Err(self.choice(format!("no image has the tag `{tag}`")));
+                }
                 (Wanted::Digest(pinned), None) => {
                     self.stored(*pinned)?;
                     digest = Some(pinned.to_string());

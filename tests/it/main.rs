@@ -10,6 +10,7 @@ mod bytes;
 mod check;
 mod clients;
 mod copy;
+mod diff;
 mod drill;
 mod flake;
 mod git;

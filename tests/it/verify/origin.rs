@@ -2,7 +2,7 @@
 
 use super::{RECIPE, command, judged, published};
 use crate::support::git::{cloned, commit_all, done};
-use crate::support::{Work, clients::registry::Registry};
+use crate::support::{Work, clients::registry::Registry, needs};
 use std::fs;
 use std::path::PathBuf;
 
@@ -30,6 +30,9 @@ fn released(work: &Work) -> (PathBuf, String) {
 
 #[test]
 fn a_clone_gives_the_recipe_and_its_work_tree_is_not_touched() {
+    if !needs(&["git"]) {
+        return;
+    }
     let work = Work::new();
     let (folder, commit) = released(&work);
     // Time goes on: the branch moves, the work tree is dirty, the recipe is gone.
@@ -60,6 +63,9 @@ fn a_clone_gives_the_recipe_and_its_work_tree_is_not_touched() {
 
 #[test]
 fn a_pantry_gives_the_recipe() {
+    if !needs(&["git"]) {
+        return;
+    }
     let work = Work::new();
     let (folder, _) = released(&work);
     command(&folder.join("app"), &["pantry", "fill", "../../pantry", "."]).success();
@@ -70,6 +76,9 @@ fn a_pantry_gives_the_recipe() {
 
 #[test]
 fn from_a_registry_too() {
+    if !needs(&["git", "skopeo", "docker-registry"]) {
+        return;
+    }
     let work = Work::new();
     let (folder, _) = released(&work);
     let registry = Registry::start();
@@ -85,6 +94,9 @@ fn from_a_registry_too() {
 
 #[test]
 fn an_origin_that_leads_nowhere_says_so() {
+    if !needs(&["git"]) {
+        return;
+    }
     let work = Work::new();
     let (folder, commit) = released(&work);
     let refused = |arguments: &[&str]| {

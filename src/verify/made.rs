@@ -16,8 +16,8 @@ pub struct Made {
 }
 
 impl Verdict {
-    /// Who is behind a path of a layer; for one that only the published image has, whoever is behind the nearest folder
-    /// above it. Manifest and layer count from 0, among the rebuilt ones.
+    /// Who is behind a path of a layer; nobody is behind one that only the published image has. Manifest and layer count
+    /// from 0, among the rebuilt ones.
     #[must_use]
     pub fn made(&self, manifest: usize, layer: usize, path: &[u8]) -> Made {
         let planned = &self.planned.planned;
@@ -33,14 +33,13 @@ impl Verdict {
         };
         let Some(layer) = plan.layers.get(number) else { return Made::default() };
         let mut made = Made { layer: Some(layer.name.clone()), ..Made::default() };
-        let mut at = EntryPath::parse(path).ok();
-        while let Some(path) = at {
-            if let Some(entry) = layer.tree.get(&path) {
-                made.statement = layer.place(entry.origin);
-                made.input = self.input(number, entry.origin);
-                break;
-            }
-            at = path.parent();
+        // A whiteout stands for the path that it takes away.
+        let path = EntryPath::parse(path).ok();
+        if let Some(entry) = path.as_ref().and_then(|path| layer.tree.get(path)) {
+            made.statement = layer.place(entry.origin);
+            made.input = self.input(number, entry.origin);
+            let users = planned.recipe.users.values().map(|user| user.span).min();
+            made.statement = made.statement.or(users.filter(|_| number >= planned.recipe.layers.len()));
         }
         made
     }

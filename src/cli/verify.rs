@@ -8,7 +8,7 @@ use super::images;
 use super::inspect::told;
 use super::report::Report;
 use super::world::{Sources, World};
-use super::{Options, env::Env, print};
+use super::{Options, env::Env, print, written};
 use rebake::build::{Stamping, difference, measure, record};
 use rebake::diff::Rung;
 use rebake::transport::Source;
@@ -97,7 +97,7 @@ fn against_image(
     if report.json() {
         report.document(&told.json());
     } else {
-        print(report, told.text().as_bytes());
+        written(print(report, told.text().as_bytes()))?;
     }
     Ok(ExitCode::from(u8::from(rung < arguments.at_least)))
 }
@@ -138,10 +138,10 @@ fn against_lock(
             "rung": rung.to_string(), "same": rung == Rung::Identical,
         }));
     } else if rung == Rung::Identical {
-        print(report, format!("identical: {} gives {found}, as {lock} expects\n", recipe.name).as_bytes());
+        written(print(report, format!("identical: {} gives {found}, as {lock} expects\n", recipe.name).as_bytes()))?;
     } else {
         let text = format!("different: {} gives {found}, and {lock} expects {expected}\n", recipe.name);
-        print(report, text.as_bytes());
+        written(print(report, text.as_bytes()))?;
     }
     Ok(ExitCode::from(u8::from(rung < arguments.at_least)))
 }

@@ -66,8 +66,14 @@ pub fn find(
 ) -> Result<Subject, ExitCode> {
     let fail = |message: String| report.failure(&message);
     if let Some(recipe) = &arguments.recipe {
-        return match &arguments.rev {
-            Some(rev) => at_revision(rev, recipe, arguments, env, world, report),
+        let origin = Origin::of(image);
+        // A clone without a revision: that of the image.
+        let of_image = || origin.as_ref().map(|origin| &origin.revision).filter(|_| arguments.source.is_some());
+        return match arguments.rev.as_ref().or_else(of_image) {
+            Some(rev) => at_revision(rev, recipe, origin.as_ref(), (arguments, env, world, report)),
+            None if arguments.source.is_some() => {
+                Err(fail("the image does not name its commit; name one with --rev".to_owned()))
+            }
             None => {
                 let found = recipes::find(std::slice::from_ref(recipe), env).map_err(fail)?;
                 let path = found.into_iter().next().ok_or_else(|| fail("no recipe is named".to_owned()))?;
@@ -100,10 +106,8 @@ fn folder(env: &Env) -> Result<TempDir, String> {
 fn at_revision(
     rev: &str,
     path: &Path,
-    arguments: &Arguments,
-    env: &Env,
-    world: &World,
-    report: &Report,
+    origin: Option<&Origin>,
+    (arguments, env, world, report): (&Arguments, &Env, &World, &Report),
 ) -> Result<Subject, ExitCode> {
     let fail = |message: String| report.failure(&message);
     // A path says which repository is meant, wherever the user stands.
@@ -115,7 +119,8 @@ fn at_revision(
     };
     let folder = folder(env).map_err(fail)?;
     // A branch is asked for by its name; everything else is the commit.
-    let found = self::at(&at.repository, rev, inside, None, folder.path(), &world.interrupt);
+    let origin = origin.filter(|origin| origin.revision == at.commit.id);
+    let found = self::at(&at.repository, rev, inside, origin, folder.path(), &world.interrupt);
     let found = found.map_err(|error| fail(format!("--rev {rev}: {}", explained(&error))))?;
     let place = format!(" at {}", at.commit.id.get(..12).unwrap_or(&at.commit.id));
     taken(found, (at.name(inside), place), folder, report)

@@ -100,6 +100,15 @@ pub enum OriginError {
     },
 }
 
+/// A word of an image that nothing at hand confirms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The branch that it was built on: no commit says so.
+    Branch(String),
+    /// The address of its repository, and that of the clone's own remote.
+    Source(String, Option<String>),
+}
+
 /// A recipe that was found: its file in a folder with all that it needs beside it.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -111,8 +120,8 @@ pub struct Found {
     pub left_out: Vec<String>,
     /// Whether recipe and lock are, to the byte, those that the image names.
     pub is_named: bool,
-    /// The branch, if the recipe asks for it and the image alone says which.
-    pub claimed_branch: Option<String>,
+    /// What the image alone says of its making: what goes into the rebuilt image as it stands there.
+    pub claims: Vec<Claim>,
 }
 
 const SOURCE: &str = "org.opencontainers.image.source";
@@ -218,7 +227,7 @@ impl Origin {
             stamp: None,
             left_out: Vec::new(),
             is_named: false,
-            claimed_branch: None,
+            claims: Vec::new(),
         }))
     }
 
@@ -282,7 +291,7 @@ pub fn at(
     let lock = fs::read(file.with_extension("lock")).ok();
     let provenance =
         Provenance { path: path.display().to_string(), recipe: digest(&text), lock: lock.as_deref().map(digest) };
-    let mut claimed_branch = None;
+    let mut claims = Vec::new();
     // What is wrong with its text is said by whoever bakes it.
     let stamp = match parse(&String::from_utf8_lossy(&text), syntax) {
         Ok(recipe) if !recipe.stamps().is_empty() => {
@@ -290,18 +299,21 @@ pub fn at(
             // Tags are no part of the image.
             let mut texts = recipe.config.labels.values().chain(recipe.annotations.values());
             let asked = facts.branch.is_none() && texts.any(|text| text.value.has("git.branch"));
+            let own = facts.source.clone();
             let source = named.map_or(facts.source, |origin| origin.source.clone());
             let source = source.filter(|_| recipe.image.origin.is_some());
+            claims.extend(source.clone().filter(|_| source != own).map(|source| Claim::Source(source, own)));
             let branch = Some(facts.branch.unwrap_or_default()).filter(|_| recipe.stamp_of("git.branch").is_some());
             let (commit, time, describe) = (facts.commit, facts.time, facts.describe);
             let mut stamp = Stamp { commit, time, describe, branch, source, dirty: false, provenance };
             if asked {
-                claimed_branch = named.and_then(|origin| origin.branch(&recipe, &stamp));
-                stamp.branch = Some(claimed_branch.clone().ok_or(OriginError::Branch)?);
+                let branch = named.and_then(|origin| origin.branch(&recipe, &stamp)).ok_or(OriginError::Branch)?;
+                claims.push(Claim::Branch(branch.clone()));
+                stamp.branch = Some(branch);
             }
             Some(stamp)
         }
         _ => None,
     };
-    Ok(Found { file, stamp, left_out, is_named: true, claimed_branch })
+    Ok(Found { file, stamp, left_out, is_named: true, claims })
 }

@@ -93,7 +93,13 @@ fn against_image(
         );
     }
     let name = name.to_string();
-    let told = Told { verdict: &verdict, recipe: &subject.recipe, place: &subject.place, image: &name };
+    let told = Told {
+        verdict: &verdict,
+        recipe: &subject.recipe,
+        place: &subject.place,
+        claims: &subject.claims,
+        image: &name,
+    };
     if report.json() {
         report.document(&told.json());
     } else {

@@ -7,6 +7,7 @@ use crate::oci::{Descriptor, Digest, ImageName, Transport, media_type, split};
 use crate::pantry::{TAG, is_pantry};
 use crate::source::image::ImageError;
 use crate::transport::{Document, Source, TransportError};
+use crate::tree::Printable;
 use std::collections::BTreeMap;
 
 /// The tag of what has none.
@@ -135,6 +136,7 @@ fn tags(listed: &[Descriptor], digest: Digest, order: &Order) -> Vec<Tagged> {
     for descriptor in listed.iter().filter(|descriptor| descriptor.digest == digest) {
         let Some(ref_name) = descriptor.annotations.get(REF_NAME) else { continue };
         let Some((name, tag)) = word(ref_name) else {
+            let ref_name = Printable(ref_name.as_bytes());
             (order.notice)(&format!("{digest} is called `{ref_name}` in the source, which is no tag, and is left out"));
             continue;
         };

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 /// Indexes inside each other, documents of one image, and their bytes: more of them are an attack.
 const DEPTH: usize = 4;
 const DOCUMENTS: usize = 4096;
-const BYTES: usize = 256 << 20;
+const BYTES: usize = 32 << 20;
 
 /// A manifest, index or config whose bytes are those that its descriptor names.
 #[derive(Debug, Clone)]
@@ -176,7 +176,7 @@ impl Source<'_> {
                 self.collect(self.document(&descriptor, "manifest")?, depth - 1, seen, image)?;
                 let bytes = image.manifests.iter().map(|one| one.document.bytes.len() + one.config.bytes.len());
                 if bytes.sum::<usize>() > BYTES {
-                    return Err(broken("its documents are larger than 256 MiB together"));
+                    return Err(broken("its documents are larger than 32 MiB together"));
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::cli::report::Report;
 use crate::cli::world::World;
 use rebake::build::Stamping;
 use rebake::git::{GitError, Repository};
-use rebake::origin::{Found, Origin, OriginError, at};
+use rebake::origin::{Claim, Found, Origin, OriginError, at};
 use rebake::recipe::Stamp;
 use rebake::transport::Image;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub struct Subject {
     pub recipe: Recipe,
     /// Where it was found, if it is not on disk: ` at 0123456789ab in DIR`.
     pub place: String,
+    /// What the image alone says of its making.
+    pub claims: Vec<Claim>,
     stamp: Option<Stamp>,
     allow_dirty: bool,
     /// Where it lies while it is needed, if it came out of git or a pantry.
@@ -42,7 +44,14 @@ impl Subject {
     }
 
     fn on_disk(path: &Path, allow_dirty: bool, report: &Report) -> Result<Self, ExitCode> {
-        Ok(Self { recipe: Recipe::read(path, report)?, place: String::new(), stamp: None, allow_dirty, _folder: None })
+        Ok(Self {
+            recipe: Recipe::read(path, report)?,
+            place: String::new(),
+            claims: Vec::new(),
+            stamp: None,
+            allow_dirty,
+            _folder: None,
+        })
     }
 }
 
@@ -182,12 +191,21 @@ fn taken(found: Found, (name, place): (String, String), folder: TempDir, report:
         report.notice(&format!("{name}: recipe or lock are not those whose digests the image carries"));
     }
     let mut recipe = Recipe::read(&found.file, report)?;
-    if let Some(branch) = &found.claimed_branch {
-        report
-            .notice(&format!("that it was built on the branch `{branch}` is the image's own word: no commit says so"));
+    for claim in &found.claims {
+        report.notice(&match claim {
+            Claim::Branch(branch) => {
+                format!("that it was built on the branch `{branch}` is the image's own word: no commit says so")
+            }
+            Claim::Source(source, Some(own)) => {
+                format!("that it comes from {source} is the image's own word: the remote of this clone is {own}")
+            }
+            Claim::Source(source, None) => {
+                format!("that it comes from {source} is the image's own word: this clone has no remote")
+            }
+        });
     }
     recipe.name = name;
-    Ok(Subject { recipe, place, stamp: found.stamp, allow_dirty: false, _folder: Some(folder) })
+    Ok(Subject { recipe, place, claims: found.claims, stamp: found.stamp, allow_dirty: false, _folder: Some(folder) })
 }
 
 fn explained(error: &OriginError) -> String {

@@ -3,6 +3,7 @@
 use crate::cli::differences::{Behind, body, json};
 use crate::cli::recipes::Recipe;
 use rebake::diff::{EntryDifference, FieldChange, LayerChange, LayerDifference, PlatformDifferences, Rung};
+use rebake::origin::Claim;
 use rebake::recipe::Span;
 use rebake::verify::{Made, Verdict};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ pub struct Told<'a> {
     pub verdict: &'a Verdict,
     pub recipe: &'a Recipe,
     pub place: &'a str,
+    pub claims: &'a [Claim],
     pub image: &'a str,
 }
 
@@ -40,6 +42,11 @@ impl Told<'_> {
         let mut whole = json((&self.recipe.name, self.image), differences);
         whole["recipe"] = json!(format!("{}{}", self.recipe.name, self.place));
         whole["image"] = json!(self.image);
+        let claims = self.claims.iter().map(|claim| match claim {
+            Claim::Branch(branch) => json!({ "branch": branch }),
+            Claim::Source(source, own) => json!({ "source": source, "remote": own }),
+        });
+        whole["claims"] = claims.collect();
         whole["same"] = json!(differences.rung() == Rung::Identical);
         let platforms = whole["platforms"].as_array_mut().into_iter().flatten().zip(&differences.platforms);
         for (json, platform) in platforms {

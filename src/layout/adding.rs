@@ -48,6 +48,11 @@ impl Adding {
         &self.folder
     }
 
+    /// Keeps the blobs that came in: the index that is there names them.
+    pub fn keep(self) {
+        taken(&self.added);
+    }
+
     /// Puts another index in the place of the one that is there.
     ///
     /// # Errors

@@ -174,12 +174,12 @@ pub struct Differences {
     pub index: Vec<FieldChange>,
     /// One for each platform of either, in the order of the first.
     pub platforms: Vec<PlatformDifferences>,
-    /// Only one platform was compared, as the other image has no other, or as the user wanted.
+    /// Only this platform was compared, as the user wanted.
     pub only: Option<Platform>,
 }
 
 impl Differences {
-    /// How alike the two are.
+    /// How alike the two are; of one platform alone, how alike it is in both.
     #[must_use]
     pub fn rung(&self) -> Rung {
         let lowest = self.platforms.iter().map(PlatformDifferences::rung).min().unwrap_or(Rung::Different);

@@ -90,13 +90,6 @@ fn pairs(a: &Side, b: &Side, context: &Context) -> Result<(Pairs, Option<Platfor
         }
         return Ok((pairs, Some(wanted.clone())));
     }
-    // An index against the manifest of one platform: that one counts.
-    if a.image.is_index() != b.image.is_index()
-        && let Some(pair) = pairs.iter().find(|(x, y)| x.is_some() && y.is_some()).copied()
-        && let Some(only) = platform(&pair)
-    {
-        return Ok((vec![pair], Some(only)));
-    }
     Ok((pairs, None))
 }
 
@@ -195,8 +188,12 @@ fn without_diff_ids(config: &Value) -> Value {
 
 /// What differs in the tops besides the manifests that belong together.
 fn index(a: &Image, b: &Image, pairs: &Pairs, limit: usize) -> Vec<FieldChange> {
-    if !a.is_index() || !b.is_index() || a.top.descriptor.digest == b.top.descriptor.digest {
+    if a.top.descriptor.digest == b.top.descriptor.digest || !a.is_index() && !b.is_index() {
         return Vec::new();
+    }
+    if a.is_index() != b.is_index() {
+        let kind = |image: &Image| Some(Value::from(image.top.descriptor.media_type.clone()));
+        return vec![FieldChange { pointer: "/mediaType".to_owned(), a: kind(a), b: kind(b) }];
     }
     let empty = Map::new();
     let rest = |image: &Image| -> Value {

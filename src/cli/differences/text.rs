@@ -47,7 +47,11 @@ impl Page<'_> {
 pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
     let mut page = Page { text: String::new(), behind: None };
     let rung = differences.rung();
-    page.line(0, &format!("{a} and {b}: {rung}: {}", rung.meaning()));
+    let meaning = match rung {
+        Rung::Identical if differences.a.digest != differences.b.digest => "their images for one platform are the same",
+        rung => rung.meaning(),
+    };
+    page.line(0, &format!("{a} and {b}: {rung}: {meaning}"));
     page.line(0, &format!("A: {}", differences.a.digest));
     page.line(0, &format!("B: {}", differences.b.digest));
     if let Some(only) = &differences.only {

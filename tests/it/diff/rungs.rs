@@ -2,7 +2,7 @@
 
 use super::made::{Entry, Made, Packing, blob, platforms};
 use super::{Compared, diff};
-use crate::support::Work;
+use crate::support::{Work, rebake, run};
 use serde_json::json;
 
 #[test]
@@ -147,9 +147,24 @@ fn platforms_are_paired() {
     let (_, json) = diff(&work, "a", "c", &[]);
     assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("platform")));
     assert_eq!(json["causes"][0]["text"], "B has no image for linux/arm64");
-    // An index against the manifest of one of its platforms.
-    let (code, json) = diff(&work, "a", "single", &[]);
+    // An index against the manifest of one of its platforms: the other one is missing, unless nobody asks for it.
+    for (a, b, missing) in [("a", "single", "B"), ("single", "a", "A")] {
+        let (code, json) = diff(&work, a, b, &[]);
+        assert_eq!((code, &json["rung"], &json["only"]), (Some(1), &json!("different"), &json!(null)));
+        assert_eq!(json["causes"][0]["text"], format!("{missing} has no image for linux/arm64"));
+        assert!(!super::text(&work, a, b).contains("every byte is the same"));
+    }
+    let (code, json) = diff(&work, "a", "single", &["--platform", "linux/amd64"]);
     assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    let out = run(rebake().current_dir(work.path()).args(["diff", "a", "single", "--platform", "linux/amd64"])).stdout;
+    let said = String::from_utf8(out).expect("UTF-8");
+    assert!(said.contains("identical: their images for one platform are the same\n"), "{said}");
+    assert!(said.contains("Only linux/amd64 was compared.\n"), "{said}");
+    // An index of one image is not that image.
+    platforms(&work, "index", &[("amd64", Made::usual())], json!({}));
+    let (code, json) = diff(&work, "index", "single", &[]);
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("same-config-and-layers")));
+    assert_eq!(json["index"][0]["pointer"], "/mediaType");
     let (code, json) = diff(&work, "a", "c", &["--platform", "linux/s390x"]);
     assert_eq!(code, Some(2));
     let message = json["error"]["message"].as_str().unwrap();

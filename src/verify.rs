@@ -44,7 +44,7 @@ pub fn verify(order: &Order, found: &Source, image: &Image) -> Result<Verdict, V
     let planned = Rebuilt::new(planned);
     let rebuilt = rebuilt::image(&written);
     let Supply { scratch, interrupt, .. } = order.supply;
-    let context = Context { scratch, interrupt, platform: None, limits: Limits::default() };
+    let context = Context { scratch, interrupt, platform: None, prove: true, limits: Limits::default() };
     let a = Side { image: &rebuilt, layers: &planned };
     let b = Side { image, layers: &Stored { source: found, image } };
     let differences = compare(&a, &b, &context)?;

@@ -179,7 +179,7 @@ mod tests {
         let limits = crate::diff::Limits::default();
         let scratch = tempfile::tempdir().unwrap();
         let scratch = scratch.path();
-        let context = Context { scratch, interrupt: &interrupt, platform: None, limits };
+        let context = Context { scratch, interrupt: &interrupt, platform: None, prove: false, limits };
         let mut elf = vec![0; 4096];
         std::fs::File::open("/proc/self/exe").unwrap().read_exact(&mut elf).unwrap();
         // The section headers stand at the end of the file: they are moved to where they are seen.

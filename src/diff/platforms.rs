@@ -152,6 +152,10 @@ fn rung(x: &Manifest, y: &Manifest, layers: &[LayerDifference]) -> Rung {
     if digest(x) == digest(y) {
         return Rung::Identical;
     }
+    // Also where a config says that all is the same.
+    if layers.iter().any(|layer| matches!(layer.change, LayerChange::Unreadable { .. })) {
+        return Rung::Different;
+    }
     let equal = |same: &dyn Fn(usize) -> bool| x.layers.len() == y.layers.len() && (0..x.layers.len()).all(same);
     let digests = equal(
         &|n| matches!((x.layers.get(n), y.layers.get(n)), (Some(x), Some(y)) if x.descriptor.digest == y.descriptor.digest),

@@ -60,6 +60,13 @@ pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
     if rung == Rung::Identical {
         return page.text;
     }
+    let layers = differences.platforms.iter().flat_map(|platform| &platform.layers);
+    if { layers }.any(|layer| matches!(layer.change, LayerChange::Recompressed(..))) {
+        page.line(
+            0,
+            "That recompressed layers hold the same tar is what their diff_ids say; `rebake check` proves it.",
+        );
+    }
     page.text + &body(differences, None)
 }
 

@@ -109,6 +109,11 @@ impl Pair<'_> {
         drop((from, to));
         self.contents(&mut tar, wanted, (a, b), context)?;
         evidence.contents(&tar);
+        if let (Some(from), Some(to)) = (encoding(self.a, a, x), encoding(self.b, b, y))
+            && from.differs(&to)
+        {
+            evidence.encodings(&Some(from), &Some(to));
+        }
         Ok(LayerChange::Tar(Box::new(tar)))
     }
 

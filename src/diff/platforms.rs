@@ -74,6 +74,7 @@ fn pairs(a: &Side, b: &Side, context: &Context) -> Result<(Pairs, Option<Platfor
         pairs.push((Some(n), at.map(|at| free.remove(at))));
     }
     pairs.extend(free.into_iter().map(|m| (None, Some(m))));
+    twice(&mut pairs, left, right, &same);
     let platform = |(x, y): &(Option<usize>, Option<usize>)| {
         let manifest = x.and_then(|x| left.get(x)).or_else(|| y.and_then(|y| right.get(y)));
         manifest.and_then(|manifest| manifest.platform.clone())
@@ -91,6 +92,28 @@ fn pairs(a: &Side, b: &Side, context: &Context) -> Result<(Pairs, Option<Platfor
         return Ok((pairs, Some(wanted.clone())));
     }
     Ok((pairs, None))
+}
+
+/// A platform that one image lists twice is not missing from the other: the second is held against the same one, or left
+/// out if it is the first once more.
+fn twice(pairs: &mut Pairs, left: &[Manifest], right: &[Manifest], same: &dyn Fn(&Manifest, &Manifest) -> bool) {
+    let known: Pairs = pairs.iter().copied().filter(|(x, y)| x.is_some() && y.is_some()).collect();
+    let of = |(x, y): (Option<usize>, Option<usize>)| (x.and_then(|x| left.get(x)), y.and_then(|y| right.get(y)));
+    pairs.retain_mut(|pair| {
+        let (alone, is_left) = match of(*pair) {
+            (Some(alone), None) => (alone, true),
+            (None, Some(alone)) => (alone, false),
+            _ => return true,
+        };
+        let twin = known.iter().find(|known| match of(**known) {
+            (Some(x), Some(y)) => same(alone, if is_left { y } else { x }),
+            _ => false,
+        });
+        let Some(&(x, y)) = twin else { return true };
+        let first = if is_left { of((x, None)).0 } else { of((None, y)).1 };
+        *pair = if is_left { (pair.0, y) } else { (x, pair.1) };
+        first.is_none_or(|first| first.document.descriptor.digest != alone.document.descriptor.digest)
+    });
 }
 
 /// A platform that only one image has.

@@ -90,7 +90,7 @@ impl Found<'_> {
         let implied = entry.kind == Kind::Folder && other.has_below(&entry.path);
         let grants = entry.attributes.mode & 0o7000 != 0 || entry.attributes.xattrs.keys().any(|name| grants(name));
         let summary = Summary {
-            kind: entry.kind_name(),
+            kind: if entry.is_whiteout() { "removal" } else { entry.kind_name() },
             mode: entry.attributes.mode,
             owner: (entry.attributes.uid, entry.attributes.gid),
             size: if let Kind::File { size, .. } = entry.kind { size } else { 0 },

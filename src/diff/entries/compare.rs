@@ -15,6 +15,8 @@ pub(in crate::diff) struct Wanted {
     pub(in crate::diff) path: Vec<u8>,
     pub(in crate::diff) a: Carrier,
     pub(in crate::diff) b: Carrier,
+    /// For large ones, the MiB in which the first difference lies.
+    pub(in crate::diff) mib: Option<u64>,
 }
 
 /// The entry that carries a content.
@@ -117,7 +119,8 @@ impl Found<'_> {
             && self.wanted.len() < self.limits.listed
         {
             let (a, b) = (Carrier { place: x.place, size: *size }, Carrier { place: y.place, size: *other });
-            self.wanted.push(Wanted { path: y_path.to_vec(), a, b });
+            let mib = left.scan.first_difference(a.place, right.scan, b.place);
+            self.wanted.push(Wanted { path: y_path.to_vec(), a, b, mib });
         }
         self.push(y_path, EntryChange::Changed(fields), substance);
     }

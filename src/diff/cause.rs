@@ -354,3 +354,18 @@ pub(super) fn together<'a>(all: impl Iterator<Item = &'a Blame>) -> Vec<Blame> {
     together.sort_by_key(|blame| blame.cause.rank());
     together
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_that_is_not_known_is_not_spoken_of() {
+        let said =
+            |a: Option<&str>, b: Option<&str>| Cause::Encoder(a.map(str::to_owned), b.map(str::to_owned)).to_string();
+        assert_eq!(said(Some("gzip"), Some("zstd")), "compressed otherwise: gzip -> zstd");
+        assert_eq!(said(None, Some("zstd")), "compressed otherwise: B is zstd");
+        assert_eq!(said(Some("gzip"), None), "compressed otherwise: A is gzip");
+        assert_eq!(said(None, None), "compressed otherwise");
+    }
+}

@@ -212,6 +212,13 @@ mod tests {
         assert_eq!(of(&bytes).encoder, None);
         bytes[9] = 3;
         assert_eq!(of(&bytes).encoder, Some(Encoder::Zlib));
+        let level = |bytes: &mut Vec<u8>, level: u8| {
+            bytes[8] = level;
+            of(bytes).to_string()
+        };
+        assert!(level(&mut bytes, 2).starts_with("gzip by gzip or zlib (mtime 0, XFL 2: the best level, OS 3), "));
+        assert!(level(&mut bytes, 4).contains("XFL 4: the fastest level,"));
+        assert!(level(&mut bytes, 0).contains("XFL 0, OS 3"));
         bytes.extend(bytes.clone());
         assert_eq!(of(&bytes).encoder, Some(Encoder::Members));
     }

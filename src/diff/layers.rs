@@ -119,7 +119,8 @@ impl Pair<'_> {
 
 fn read((side, manifest): (Side<'_>, usize), layer: usize, context: &Context) -> Result<Scan, String> {
     let tar = side.layers.tar(manifest, layer).map_err(|error| error.to_string())?;
-    scan(tar, &context.limits, context.interrupt)
+    let stored = side.image.manifests.get(manifest).and_then(|manifest| manifest.layers.get(layer));
+    scan(tar, stored.map_or(0, |layer| layer.descriptor.size), &context.limits, context.interrupt)
 }
 
 fn one_sided(side: (Side<'_>, usize), layer: usize, which: Which, context: &Context) -> LayerChange {

@@ -96,7 +96,7 @@ impl Pair<'_> {
             (Err(why), _) => return Ok(LayerChange::Unreadable { which: Which::A, why }),
             (_, Err(why)) => return Ok(LayerChange::Unreadable { which: Which::B, why }),
         };
-        let (mut tar, wanted) = compare(&from, &to, &context.limits, evidence);
+        let (mut tar, wanted) = compare(&from, &to, (a, b) == (0, 0), context, evidence)?;
         // Contents are read from the layers again.
         drop((from, to));
         self.contents(&mut tar, wanted, (a, b), context)?;

@@ -233,6 +233,11 @@ impl Scan {
 }
 
 impl Entry {
+    /// Whether it takes away what lower layers have (image-spec, "layer.md", Whiteouts).
+    pub(super) fn is_whiteout(&self) -> bool {
+        self.path.rsplit(|&b| b == b'/').next().is_some_and(|name| name.starts_with(b".wh."))
+    }
+
     /// For messages and JSON.
     pub(super) fn kind_name(&self) -> &'static str {
         match self.kind {

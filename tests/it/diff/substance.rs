@@ -99,7 +99,7 @@ fn paths_that_are_others_than_they_look() {
 }
 
 /// A file with nothing but a hole.
-fn hole(size: u64) -> Entry {
+pub fn hole(size: u64) -> Entry {
     let records = [("GNU.sparse.size", size.to_string()), ("GNU.sparse.map", format!("{size},0"))];
     let records = records.map(|(key, value)| (key.to_owned(), value.into_bytes())).to_vec();
     Entry { records, ..Entry::file("f", "") }

@@ -27,7 +27,7 @@ pub enum Compression {
 
 /// A layer that has grown to more than this, and to more than that many times what was read of it, is a bomb: deflate
 /// cannot do much more than a thousandfold, and real layers of this size stay below twenty.
-pub const BOMB: u64 = 4 << 30;
+pub const BOMB: u64 = 2 << 30;
 /// See [`BOMB`].
 pub const RATIO: u64 = 250;
 

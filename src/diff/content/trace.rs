@@ -96,7 +96,7 @@ fn taken(text: &str, find: fn(&str) -> Option<usize>) -> (Vec<String>, String) {
 }
 
 /// Where programs are built, not where they are installed.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 11] = [
     "/home/",
     "/build/",
     "/builds/",
@@ -107,7 +107,6 @@ const PLACES: [&str; 12] = [
     "/workspace/",
     "/usr/src/",
     "/go/src/",
-    "/work/",
     "/mnt/",
 ];
 

@@ -132,7 +132,9 @@ impl Documents<'_> {
     fn unknown(&mut self, fields: &Fields<'_>, pointer: &Pointer) -> Result<(), TransportError> {
         let kind = shortened(&pointer.media_type);
         if !kind.is_empty() {
-            fields.wrong("mediaType", Fault::UnknownMediaType(kind.clone()), &mut self.findings);
+            let obsolete = kind.starts_with("application/vnd.docker.distribution.manifest.v1+");
+            let fault = if obsolete { Fault::Obsolete } else { Fault::UnknownMediaType };
+            fields.wrong("mediaType", fault(kind.clone()), &mut self.findings);
         }
         let (name, known) = (&pointer.name, |kind: &str| media_type::is_index(kind) || media_type::is_manifest(kind));
         if !self.has(name)

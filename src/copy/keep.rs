@@ -71,7 +71,10 @@ fn layout(cargo: &Cargo, tops: &[Top], source: &Source, path: &Path, order: &Ord
     let blobs = bring(cargo, source, &adding, path, order)?;
     match joined(&index, &entries, order) {
         Some(index) => adding.publish(&index).map_err(&failed)?,
-        None => (order.detail)(&format!("{} lists it already", order.destination)),
+        None => {
+            adding.keep();
+            (order.detail)(&format!("{} lists it already", order.destination));
+        }
     }
     Ok(blobs)
 }

@@ -7,6 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// `artifactType` of the index (image-spec, "image-index.md").
 pub(super) const PANTRY: &str = "application/vnd.rebake.pantry.v1";
+/// Whether an index is one of a pantry, by its own words.
+#[must_use]
+pub fn is_pantry(index: &Value) -> bool {
+    index.get("artifactType").and_then(Value::as_str) == Some(PANTRY)
+}
+
 /// `artifactType` of a recipe's manifest (image-spec, "manifest.md", Guidelines for Artifact Usage).
 const RECIPE: &str = "application/vnd.rebake.recipe.v1";
 /// The annotation that makes a descriptor of the index one of a recipe: the image's name.

@@ -4,7 +4,7 @@
 use super::catalog::{Lost, PANTRY};
 use super::{Pantry, PantryError, TAG, read};
 use crate::layout::{self, IMAGE_NAME, OCI_LAYOUT};
-use crate::oci::{Digest, json};
+use crate::oci::{Digest, ImageName, json};
 use crate::store::hash;
 use serde_json::Value;
 use std::fmt;
@@ -200,8 +200,12 @@ impl Pantry {
         let compact = json::canonical(&json).len() == bytes.len();
         for json in [&mut json, &mut own] {
             forget(json, "mediaType", crate::oci::media_type::INDEX);
-            if let Some(annotations) = json.pointer_mut("/manifests/0/annotations") {
-                forget(annotations, IMAGE_NAME, &format!("{TAG}:{TAG}"));
+            // What containerd is to call it is for whoever copies it to say.
+            if let Some(annotations) = json.pointer_mut("/manifests/0/annotations").and_then(Value::as_object_mut) {
+                let name = annotations.get(IMAGE_NAME).and_then(Value::as_str).unwrap_or_default();
+                if name == format!("{TAG}:{TAG}") || (name.contains('/') && name.parse::<ImageName>().is_ok()) {
+                    annotations.remove(IMAGE_NAME);
+                }
             }
         }
         compact && json == own

@@ -15,7 +15,7 @@ mod distant;
 mod fill;
 mod pack;
 
-pub use catalog::{Catalog, DOCUMENTS, Image, Packed, Role};
+pub use catalog::{Catalog, DOCUMENTS, Image, Packed, Role, is_pantry};
 pub use check::Fault;
 pub use distant::{Distant, Far};
 pub use fill::{Fill, Filled};

@@ -80,7 +80,7 @@ fn layouts_are_judged() {
                 fs::create_dir(l.path("blobs/md6")).expect("a folder");
                 write(l, "blobs/md6/abc", "x");
             },
-            "~unverified",
+            "unverified",
         ),
         (
             "a symlinked blob",
@@ -89,7 +89,7 @@ fn layouts_are_judged() {
                 fs::rename(&blob, &aside).expect("moved");
                 std::os::unix::fs::symlink(&aside, &blob).expect("a symlink");
             },
-            "symlink",
+            "~symlink",
         ),
         (
             "a folder in the place of a blob",

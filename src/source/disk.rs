@@ -89,8 +89,8 @@ pub enum DiskError {
 /// A file as it was when the layer was planned.
 #[derive(Debug, Clone)]
 pub struct HostFile {
-    root: Root,
-    /// Relative to the root, or absolute once symlinks are followed.
+    root: Arc<PathBuf>,
+    /// Relative to the root.
     path: Box<Path>,
     stamp: Stamp,
 }
@@ -221,7 +221,8 @@ impl Root {
 
     /// A folder in which nothing stands but the destination was made for it by an earlier build, or might have been.
     fn drop_ways_to_destination(&self, top: &Path, found: &mut Vec<FoundBelow>) {
-        let below = self.destination.iter().filter_map(|destination| destination.parent()?.strip_prefix(top).ok());
+        let Some(destination) = self.destination.as_ref().filter(|path| path.starts_with(top)) else { return };
+        let below = [destination].into_iter().filter_map(|destination| destination.parent()?.strip_prefix(top).ok());
         let ways: BTreeSet<PathBuf> = below.flat_map(|path| path.ancestors().map(Path::to_owned)).collect();
         let is_way = |name: &[u8]| ways.contains(Path::new(OsStr::from_bytes(name)));
         let others: Vec<Box<[u8]>> =
@@ -285,11 +286,13 @@ impl Root {
     /// Whether rebake writes there: a destination, or what a killed build left beside one.
     fn is_written(&self, path: &Path) -> bool {
         self.written.iter().any(|written| {
+            // Paths without symlinks, `.` and doubled slashes are equal if their bytes are.
             let hidden = || {
-                let prefix = [b".", written.file_name()?.as_bytes(), b".rebake-"].concat();
-                (path.parent()? == written.parent()?).then_some(path.file_name()?.as_bytes().starts_with(&prefix))
+                let name = path.file_name()?.as_bytes().strip_prefix(b".")?;
+                let random = name.strip_prefix(written.file_name()?.as_bytes())?;
+                Some(random.starts_with(b".rebake-") && path.parent()? == written.parent()?)
             };
-            path == written || hidden().unwrap_or(false)
+            path.as_os_str() == written.as_os_str() || hidden().unwrap_or(false)
         })
     }
 
@@ -314,7 +317,7 @@ impl Root {
         if kind.is_dir() {
             Ok(Found::FOLDER)
         } else if kind.is_file() {
-            let file = HostFile { root: self.clone(), path: relative.into(), stamp: Stamp::of(metadata) };
+            let file = HostFile { root: Arc::clone(&self.folder), path: relative.into(), stamp: Stamp::of(metadata) };
             let kind = Kind::File { size: file.size(), content: Content::Disk(file), link: None };
             Ok(Found { kind, says: Says::Executable(metadata.mode() & 0o100 != 0) })
         } else if kind.is_symlink() {
@@ -355,7 +358,7 @@ impl HostFile {
     /// Where it is, absolute.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.root.folder.join(&self.path)
+        self.root.join(&self.path)
     }
 
     /// Opens it for one reading from start to end.

@@ -8,7 +8,7 @@ pub use used::Used;
 use super::Content;
 use super::filter::{Filter, literal_prefix};
 use super::place::{Found, FoundBelow, Says};
-use crate::layer::write::Content as _;
+use crate::layer::write::{Content as _, Identity};
 use crate::tree::{Kind, Printable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -347,6 +347,14 @@ impl HostFile {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.stamp.size
+    }
+
+    /// What tells its content from others.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'static> {
+        let Stamp { device, inode, size, mtime, ctime } = self.stamp;
+        let [a, b, c, d] = [mtime.0, mtime.1, ctime.0, ctime.1].map(i64::cast_unsigned);
+        Identity::Stamp { numbers: [device, inode, size, a, b, c, d, 0, size], newest: mtime.0.max(ctime.0) }
     }
 
     /// Its name relative to the recipe's folder, for messages.

@@ -1,14 +1,14 @@
 //! Archives of an image: a finished layout as one tar. The tar is written as a layer's is, so the same image gives the
 //! same file.
 
-use crate::image::{Image, Layer, Manifest};
+use crate::image::{Image, Layer};
 use crate::layer::decompress;
 use crate::layer::write::{self, Content, MTIME, WriteError};
 use crate::layout::{self, OCI_LAYOUT};
-use crate::oci::{Descriptor, json};
+use crate::oci::{Descriptor, Digest, Sha256, json};
 use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
-use serde_json::json;
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -24,19 +24,49 @@ pub enum Format {
     Docker,
 }
 
-/// Writes the archive of the image whose blobs stand in `folder` (below `blobs/sha256`) into a file of that folder, and
-/// gives its path. The image is known as `name` with each of the tags.
+/// What an archive is to hold.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// `index.json` of an image layout.
+    pub index: Vec<u8>,
+    /// Every blob of that layout with its size.
+    pub blobs: BTreeMap<Digest, u64>,
+    /// The images that docker is to find.
+    pub loadable: Vec<Loadable>,
+}
+
+/// One platform's image, as `docker load` finds its way to it.
+#[derive(Debug, Clone)]
+pub struct Loadable {
+    /// `NAME:TAG`, each.
+    pub names: Vec<String>,
+    /// Its config.
+    pub config: Descriptor,
+    /// Its layers, lowest first.
+    pub layers: Vec<Layer>,
+}
+
+impl Contents {
+    /// An image that was built, known as `name` with each of the tags. Docker gets the first platform of the recipe, as it
+    /// knows only one.
+    #[must_use]
+    pub fn built(name: &str, tags: &[String], image: &Image) -> Self {
+        let names = tags.iter().map(|tag| format!("{name}:{tag}")).collect();
+        let first = image.manifests.first();
+        let loadable =
+            first.map(|first| Loadable { names, config: first.config.clone(), layers: first.layers.clone() });
+        let index = layout::index_json(name, tags, &image.descriptor);
+        let blobs = all_blobs(image).map(|descriptor| (descriptor.digest, descriptor.size)).collect();
+        Self { index, blobs, loadable: loadable.into_iter().collect() }
+    }
+}
+
+/// Writes the archive of the blobs that stand in `folder` (below `blobs/sha256`) into a file of that folder, and gives its
+/// path.
 ///
 /// # Errors
 /// What the disk reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
-pub fn write(
-    format: Format,
-    folder: &Path,
-    name: &str,
-    tags: &[String],
-    image: &Image,
-    interrupt: &AtomicBool,
-) -> io::Result<PathBuf> {
+pub fn write(format: Format, folder: &Path, contents: &Contents, interrupt: &AtomicBool) -> io::Result<PathBuf> {
     let blobs = folder.join("blobs/sha256");
     let mut tree = Tree::default();
     let mut add = |path: &str, kind: Kind<Piece>, mode| -> io::Result<()> {
@@ -46,39 +76,45 @@ pub fn write(
         tree.insert(path, entry).map_err(|conflict| io::Error::other(conflict.difference.to_string()))
     };
     let text = |bytes: Vec<u8>| Kind::File { size: bytes.len() as u64, content: Piece::Text(bytes), link: None };
-    let repo_tags: Vec<String> = tags.iter().map(|tag| format!("{name}:{tag}")).collect();
-    let Some(manifest) = image.manifests.first() else { return Err(io::Error::other("an image without a manifest")) };
+    let Contents { index, blobs: all, loadable } = contents;
+    let mut list = Vec::new();
     match format {
         Format::Oci => {
             add("blobs", Kind::Directory, 0o755)?;
             add("blobs/sha256", Kind::Directory, 0o755)?;
-            for descriptor in all_blobs(image) {
-                let hex = descriptor.digest.hex();
-                let content = Piece::Blob(blobs.join(&hex));
-                add(&format!("blobs/sha256/{hex}"), Kind::File { content, size: descriptor.size, link: None }, 0o644)?;
+            let path = |digest: Digest| format!("blobs/sha256/{}", digest.hex());
+            for (digest, size) in all {
+                let content = Piece::Blob(blobs.join(digest.hex()));
+                add(&path(*digest), Kind::File { content, size: *size, link: None }, 0o644)?;
             }
             add("oci-layout", text(OCI_LAYOUT.to_vec()), 0o644)?;
-            add("index.json", text(layout::index_json(name, tags, &image.descriptor)), 0o644)?;
-            let layer = |layer: &Layer| format!("blobs/sha256/{}", layer.descriptor.digest.hex());
-            let config = format!("blobs/sha256/{}", manifest.config.digest.hex());
-            add("manifest.json", text(docker_manifest(manifest, &config, &repo_tags, layer)), 0o644)?;
+            add("index.json", text(index.clone()), 0o644)?;
+            for image in loadable {
+                list.push(image.entry(&path(image.config.digest), |layer| path(layer.descriptor.digest)));
+            }
         }
         Format::Docker => {
-            let config = format!("{}.json", manifest.config.digest.hex());
-            let content = Piece::Blob(blobs.join(manifest.config.digest.hex()));
-            add(&config, Kind::File { content, size: manifest.config.size, link: None }, 0o644)?;
             let mut seen = BTreeSet::new();
-            for layer in manifest.layers.iter().filter(|layer| seen.insert(layer.diff_id)) {
-                let path = blobs.join(layer.descriptor.digest.hex());
-                let size = match layer.tar_size {
-                    Some(size) => size,
-                    None => io::copy(&mut decompress::sniff_decoder(File::open(&path)?)?, &mut io::sink())?,
-                };
-                let file = Kind::File { content: Piece::Compressed(path), size, link: None };
-                add(&layer_tar(layer), file, 0o644)?;
+            for image in loadable {
+                let config = format!("{}.json", image.config.digest.hex());
+                list.push(image.entry(&config, layer_tar));
+                let content = Piece::Blob(blobs.join(image.config.digest.hex()));
+                add(&config, Kind::File { content, size: image.config.size, link: None }, 0o644)?;
+                for layer in image.layers.iter().filter(|layer| seen.insert(layer.diff_id)) {
+                    let path = blobs.join(layer.descriptor.digest.hex());
+                    let size = match layer.tar_size {
+                        Some(size) => size,
+                        None => length(&path, layer.diff_id, interrupt)?,
+                    };
+                    let file = Kind::File { content: Piece::Compressed(path), size, link: None };
+                    add(&layer_tar(layer), file, 0o644)?;
+                }
             }
-            add("manifest.json", text(docker_manifest(manifest, &config, &repo_tags, layer_tar)), 0o644)?;
         }
+    }
+    // What docker cannot load, it is not led to.
+    if !list.is_empty() {
+        add("manifest.json", text(json::canonical(&Value::Array(list))), 0o644)?;
     }
     let target = folder.join("archive");
     let mut file = File::create_new(&target)?;
@@ -108,15 +144,32 @@ fn all_blobs(image: &Image) -> impl Iterator<Item = &Descriptor> {
         .chain([&image.descriptor])
 }
 
-/// The document by which `docker load` finds its way: the first platform of the recipe, as it knows only one.
-fn docker_manifest(
-    manifest: &Manifest,
-    config: &str,
-    repo_tags: &[String],
-    layer: impl Fn(&Layer) -> String,
-) -> Vec<u8> {
-    let layers: Vec<String> = manifest.layers.iter().map(layer).collect();
-    json::canonical(&json!([{ "Config": config, "RepoTags": repo_tags, "Layers": layers }]))
+impl Loadable {
+    /// What `manifest.json` says of it.
+    fn entry(&self, config: &str, layer: impl Fn(&Layer) -> String) -> Value {
+        let layers: Vec<String> = self.layers.iter().map(layer).collect();
+        json!({ "Config": config, "RepoTags": self.names, "Layers": layers })
+    }
+}
+
+/// How long the tar of a layer is that nobody here has made, which is held against its diff_id.
+fn length(path: &Path, diff_id: Digest, interrupt: &AtomicBool) -> io::Result<u64> {
+    let mut tar = decompress::sniff_decoder(File::open(path)?)?;
+    let mut sha256 = Sha256::default();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match tar.read(&mut buffer)? {
+            _ if interrupt.load(Ordering::Relaxed) => return Err(io::ErrorKind::Interrupted.into()),
+            0 => break,
+            n => sha256.update(buffer.get(..n).unwrap_or_default()),
+        }
+    }
+    match sha256.finish() {
+        (found, size) if found == diff_id => Ok(size),
+        (found, _) => {
+            Err(io::Error::other(format!("a layer is corrupt: its diff_id is {found}, and should be {diff_id}")))
+        }
+    }
 }
 
 fn layer_tar(layer: &Layer) -> String {

@@ -11,6 +11,9 @@
 
 pub mod archive;
 pub mod build;
+pub mod check;
+pub mod copy;
+pub mod diff;
 pub mod drill;
 pub mod git;
 pub mod image;
@@ -24,6 +27,7 @@ pub mod origin;
 pub mod pantry;
 pub mod plan;
 pub mod preserve;
+pub mod rebuild;
 pub mod recipe;
 pub mod registry;
 pub mod resolve;
@@ -32,3 +36,4 @@ pub mod store;
 pub mod supply;
 pub mod transport;
 pub mod tree;
+pub mod verify;

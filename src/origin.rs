@@ -168,7 +168,7 @@ impl Origin {
             }
             Err(error) => return Err(error.into()),
         }
-        at(repository, &revision, path, self.source.clone(), folder, interrupt).map(|found| self.held(found))
+        at(repository, &revision, path, Some(self), folder, interrupt).map(|found| self.held(found))
     }
 
     /// Finds the recipe in a pantry, and restores it into an empty folder.
@@ -212,8 +212,8 @@ impl Origin {
     }
 }
 
-/// The recipe at a path of a commit, written with its folder into an empty folder. `source` is the repository's address for
-/// the image to carry; the clone's own if there is none.
+/// The recipe at a path of a commit, written with its folder into an empty folder. The repository's address is the one that an
+/// image names, as clones have it from wherever they were made; without an image it is the clone's own.
 ///
 /// # Errors
 /// See [`OriginError`].
@@ -221,7 +221,7 @@ pub fn at(
     repository: &Repository,
     revision: &str,
     path: &Path,
-    source: Option<String>,
+    named: Option<&Origin>,
     folder: &Path,
     interrupt: &AtomicBool,
 ) -> Result<Found, OriginError> {
@@ -244,11 +244,14 @@ pub fn at(
     let stamp = match parse(&String::from_utf8_lossy(&text), syntax) {
         Ok(recipe) if !recipe.stamps().is_empty() => {
             let facts = repository.facts_at(revision, recipe.stamp_of("git.describe").is_some())?;
-            if recipe.stamp_of("git.branch").is_some() && facts.branch.is_none() {
+            // Tags are no part of the image.
+            let mut texts = recipe.config.labels.values().chain(recipe.annotations.values());
+            if facts.branch.is_none() && texts.any(|text| text.value.has("git.branch")) {
                 return Err(OriginError::Branch);
             }
-            let source = source.or(facts.source).filter(|_| recipe.image.origin.is_some());
-            let branch = facts.branch.filter(|_| recipe.stamp_of("git.branch").is_some());
+            let source = named.map_or(facts.source, |origin| origin.source.clone());
+            let source = source.filter(|_| recipe.image.origin.is_some());
+            let branch = Some(facts.branch.unwrap_or_default()).filter(|_| recipe.stamp_of("git.branch").is_some());
             let (commit, time, describe) = (facts.commit, facts.time, facts.describe);
             Some(Stamp { commit, time, describe, branch, source, dirty: false, provenance })
         }

@@ -94,6 +94,19 @@ impl TransportError {
             _ => None,
         }
     }
+
+    /// Whether it is just not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Blob { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Image { source, .. } => {
+                matches!(&**source, ImageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+            }
+            Self::Registry(error) => matches!(error.kind, RegistryErrorKind::Gone { .. }),
+            _ => false,
+        }
+    }
 }
 
 impl<'a> Source<'a> {
@@ -131,12 +144,9 @@ impl<'a> Source<'a> {
     pub fn top(&self) -> Result<Document, TransportError> {
         match &self.kind {
             Kind::Docker(image) => Ok(image.0.clone()),
-            Kind::Registry(registry, repository) => {
+            Kind::Registry(..) => {
                 let latest = self.name.tag.as_deref().unwrap_or("latest");
-                let reference = self.name.digest.map_or(Reference::Tag(latest), Reference::Digest);
-                let found = registry.repository(repository).manifest(reference, self.interrupt);
-                let (descriptor, bytes) = found.map_err(|error| self.registry(error))?;
-                Document::new(descriptor, bytes).map_err(|source| self.image_error(source))
+                self.named(self.name.digest.map_or(Reference::Tag(latest), Reference::Digest))
             }
             Kind::Layout(blobs) => self.top_of_layout(blobs).map_err(|source| self.image_error(source)),
         }
@@ -173,6 +183,29 @@ impl<'a> Source<'a> {
         unnamed
             && all.len() > 1
             && all.iter().all(|descriptor| descriptor.platform.is_some() && descriptor.annotations.is_empty())
+    }
+
+    /// What a tag or digest names in a registry's repository.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn named(&self, reference: Reference<'_>) -> Result<Document, TransportError> {
+        let Kind::Registry(registry, repository) = &self.kind else {
+            let what = reference.to_string();
+            return Err(self.image_error(ImageError::Broken { what, why: "it is in no registry".to_owned() }));
+        };
+        let found = registry.repository(repository).manifest(reference, self.interrupt);
+        let (descriptor, bytes) = found.map_err(|error| self.registry(error))?;
+        Document::new(descriptor, bytes).map_err(|source| self.image_error(source))
+    }
+
+    /// What a registry lists as referring to a manifest; nothing in other places.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, TransportError> {
+        let Kind::Registry(registry, repository) = &self.kind else { return Ok(Vec::new()) };
+        registry.repository(repository).referrers(subject, self.interrupt).map_err(|error| self.registry(error))
     }
 
     /// Every image of a layout or oci-archive, as its `index.json` lists them; none of other places.

@@ -1,11 +1,11 @@
 //! `rebake build`.
 
+use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
-use super::{Options, env::Env, print};
+use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
-use rebake::oci::ImageName;
 use rebake::recipe::parse;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -26,13 +26,17 @@ pub struct Arguments {
     /// Bake a stamped recipe although its folder differs from the commit; version and tags then end in -dirty
     #[arg(long)]
     allow_dirty: bool,
+    /// Make everything again, also what an earlier build to the same place made
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     sources: Sources,
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
     let prepared = (|| {
-        let destination = arguments.output.as_deref().map(destination).transpose()?;
+        let destination =
+            arguments.output.as_deref().map(destination).transpose().map_err(|error| format!("-o {error}"))?;
         if destination.is_some() && arguments.recipes.len() > 1 {
             return Err(
                 "-o is the place of one image: with several recipes leave it out, or build them one by one".to_owned()
@@ -50,12 +54,14 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         Err(status) => return status,
     };
 
+    let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
     let mut built: Vec<Built> = Vec::new();
     for recipe in &recipes {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
         let order = world.order(recipe, options.jobs(env), stamping);
         let output = Path::new("rebake-out");
-        let goal = Goal { destination: destination.as_ref(), output, locked: arguments.locked };
+        let goal =
+            Goal { destination: destination.as_ref(), output, locked: arguments.locked, rebuild: rebuild.as_ref() };
         match build(&order, &goal) {
             Ok(image) => {
                 detail(report, &image);
@@ -184,20 +190,4 @@ fn as_json(built: &Built) -> Value {
         "destination": built.destination,
         "platforms": manifests,
     })
-}
-
-/// With a transport, or else a folder.
-fn destination(text: &str) -> Result<ImageName, String> {
-    let transport = text.split(':').next().unwrap_or_default();
-    if matches!(transport, "oci" | "oci-archive" | "docker-archive" | "docker") && text.contains(':') {
-        return text.parse().map_err(|error| format!("-o {text}: {error}"));
-    }
-    if text.contains(':') && !transport.contains(['/', '.']) {
-        let known = "oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME:TAG]";
-        return Err(format!("-o {text}: rebake writes {known}; a folder of that name is ./{text}"));
-    }
-    if text.is_empty() {
-        return Err("-o names no place".to_owned());
-    }
-    Ok(ImageName::layout(text.into()))
 }

@@ -1,13 +1,11 @@
 //! `rebake drill`.
 
-mod commit;
-
+use super::commit::At;
 use super::pantry::{printable, shown};
 use super::recipes::{self, Recipe, Unreadable};
 use super::report::{Report, Source};
 use super::world::{heed_signals, pantry, store};
 use super::{Options, env::Env, print};
-use commit::At;
 use rebake::drill::{Drill, Outcome, Row, Subject};
 use rebake::pantry::{Packed, Pantry};
 use rebake::preserve::restore;
@@ -58,7 +56,7 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         notice: &notice,
         jobs: options.jobs(env),
     };
-    let at = arguments.rev.as_deref().map(|rev| At::new(rev, env)).transpose()?;
+    let at = arguments.rev.as_deref().map(|rev| At::new(rev, None, env)).transpose()?;
     let subjects = subjects(arguments, at.as_ref(), &pantries, env)?;
     let mut lines = Vec::new();
     for subject in &subjects {

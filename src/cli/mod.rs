@@ -4,6 +4,11 @@
 
 mod build;
 mod cache;
+mod check;
+mod commit;
+mod copy;
+mod diff;
+mod differences;
 mod drill;
 mod env;
 mod images;
@@ -13,6 +18,7 @@ mod lock;
 mod pantry;
 mod recipes;
 mod report;
+mod verify;
 mod world;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -74,8 +80,16 @@ enum Command {
     Lock(lock::Arguments),
     /// Bake the images of recipes; print each one's reference and manifest digest
     Build(build::Arguments),
+    /// Is it a sound image? Every digest, size, diff_id and tar entry
+    Check(check::Arguments),
+    /// Bake a recipe again, and say how much of a published image is the same, and why not all
+    Verify(verify::Arguments),
     /// Show an image: config, labels, layers, files
     Inspect(inspect::Arguments),
+    /// Say what differs between two images, from manifest down to the bytes of a file, and why
+    Diff(diff::Arguments),
+    /// Copy an image between layouts, archives and registries, its digest unchanged
+    Copy(copy::Arguments),
     /// Keep every input of recipes in one image layout
     #[command(subcommand)]
     Pantry(pantry::Command),
@@ -111,7 +125,11 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init::run(&init, &env, &report),
         Command::Lock(lock) => lock::run(&lock, &arguments.options, &env, &report),
         Command::Build(build) => build::run(&build, &arguments.options, &env, &report),
+        Command::Check(check) => check::run(&check, &arguments.options, &env, &report),
+        Command::Verify(verify) => verify::run(&verify, &arguments.options, &env, &report),
         Command::Inspect(inspect) => inspect::run(&inspect, &env, &report),
+        Command::Diff(diff) => diff::run(&diff, &env, &report),
+        Command::Copy(copy) => copy::run(&copy, &env, &report),
         Command::Pantry(pantry) => pantry::run(&pantry, &arguments.options, &env, &report),
         Command::Drill(drill) => drill::run(&drill, &arguments.options, &env, &report),
         Command::Cache(cache) => cache::run(&cache, &env, &report),

@@ -1,7 +1,7 @@
 //! The recipes that a command is about: found, read, each with its lock.
 
 use super::env::Env;
-use super::report::{Report, Source};
+use super::report::{Report, Source, line_and_column};
 use rebake::lock::Lock;
 use rebake::recipe::{Diagnostic, Span, Syntax};
 use rebake::source::disk::OUTPUT;
@@ -14,8 +14,10 @@ use std::process::ExitCode;
 /// A recipe's text and its lock's.
 #[derive(Debug)]
 pub struct Recipe {
-    /// Its file, as the user would name it.
+    /// Its file.
     pub path: PathBuf,
+    /// As the user would name it.
+    pub name: String,
     /// Its text.
     pub text: String,
     /// Its notation.
@@ -59,7 +61,8 @@ impl Recipe {
         let text =
             text.ok_or_else(|| Unreadable::File(format!("cannot read {}: there is no such file", path.display())))?;
         let syntax = if path.extension().is_some_and(|end| end == "json") { Syntax::Json } else { Syntax::Toml };
-        let mut recipe = Self { path: path.to_owned(), text, syntax, lock: None, lock_text: String::new() };
+        let name = path.display().to_string();
+        let mut recipe = Self { path: path.to_owned(), name, text, syntax, lock: None, lock_text: String::new() };
         let lock_path = recipe.lock_path();
         if let Some(text) = self::text(&lock_path, "the lock")? {
             match Lock::parse(&text) {
@@ -80,9 +83,14 @@ impl Recipe {
         self.path.with_extension("lock")
     }
 
+    /// Line and column of a place in its text, counted from 1.
+    pub fn place(&self, span: Span) -> (usize, usize) {
+        line_and_column(&self.text, span.start)
+    }
+
     /// Shows mistakes of its text.
     pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
-        report.mistakes(&Source { path: &self.path.display().to_string(), text: &self.text }, mistakes)
+        report.mistakes(&Source { path: &self.name, text: &self.text }, mistakes)
     }
 }
 

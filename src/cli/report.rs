@@ -153,7 +153,7 @@ fn range(text: &str, start: usize, end: usize) -> (usize, usize) {
 }
 
 /// Line and column of a place, both counted from 1; columns in characters.
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let (at, _) = range(text, at, at);
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;

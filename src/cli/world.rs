@@ -6,6 +6,7 @@ use super::report::Report;
 use rebake::build::{Order, Stamping};
 use rebake::git;
 use rebake::pantry::Pantry;
+use rebake::rebuild::Rebuild;
 use rebake::store::Store;
 use rebake::supply::{Online, Reach, Supply};
 use rebake::transport::Access;
@@ -72,6 +73,11 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The pantries that the user named.
+    pub fn pantries(&self) -> &[Pantry] {
+        &self.pantries
+    }
+
     /// A recipe to be baked, with the lock beside it.
     pub fn order<'w>(&'w self, recipe: &'w Recipe, jobs: usize, stamping: Stamping<'w>) -> Order<'w> {
         Order {
@@ -109,6 +115,11 @@ impl<'a> World<'a> {
 pub fn store(env: &Env) -> Result<Store, String> {
     let cache = env.cache.clone();
     cache.map(Store::new).ok_or_else(|| "there is no place for the store: set REBAKE_CACHE or HOME".to_owned())
+}
+
+/// The records of this user's builds.
+pub fn rebuild(env: &Env) -> Option<Rebuild> {
+    Some(Rebuild::new(env.cache.as_ref()?.join("rebuild"), env.now))
 }
 
 /// A pantry by its name: `oci:DIR`, or a folder.

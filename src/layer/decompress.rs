@@ -11,7 +11,7 @@ use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 
 /// How a stream is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
     /// Not at all.
     None,
@@ -111,6 +111,15 @@ impl<R: Read> Read for Steady<R> {
     }
 }
 
+/// What a gzip stream may have, and not every reader takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Oddities {
+    /// More than one member: some readers stop after the first.
+    pub members: bool,
+    /// Zeros behind the last member: some readers take them for a broken one.
+    pub zeros: bool,
+}
+
 /// Decodes a stream whose compression is known. `reader` need not be buffered.
 ///
 /// # Errors
@@ -150,6 +159,15 @@ impl<R: Read> Decoder<R> {
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// What some readers of gzip do not take, as far as it was read. Other formats have nothing of the kind.
+    #[must_use]
+    pub fn oddities(&self) -> Oddities {
+        match &self.codec {
+            Codec::Gzip(decoder) => decoder.oddities,
+            _ => Oddities::default(),
+        }
     }
 
     fn explain(&self, error: io::Error) -> io::Error {

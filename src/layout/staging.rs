@@ -1,6 +1,8 @@
 //! A layout under construction: a hidden folder beside its final place.
 
 use super::OCI_LAYOUT;
+use super::adding::NEW_BLOB;
+use super::held::remove_empty;
 use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use std::ffi::OsString;
@@ -170,21 +172,24 @@ impl Drop for Staging {
     }
 }
 
-/// Removes folders, innermost first, up to the first one that holds something.
-fn remove_empty(folders: &[PathBuf]) {
-    let _ = folders.iter().try_for_each(fs::remove_dir);
-}
-
 impl Sink for Staging {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
-        let blobs = self.folder.join("blobs/sha256");
-        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(&blobs)?;
-        Ok(Box::new(FileBlob { file, blobs, hole: 0 }))
+        FileBlob::begin(self.folder.join("blobs/sha256"))
+    }
+
+    /// As another name of the same file: nobody writes into a blob. Where a file system has no such names, the blob is
+    /// written once more.
+    fn adopt(&self, digest: Digest, file: &Path) -> io::Result<bool> {
+        let blob = self.folder.join("blobs/sha256").join(digest.hex());
+        Ok(match fs::hard_link(file, blob) {
+            Err(error) => error.kind() == io::ErrorKind::AlreadyExists,
+            Ok(()) => true,
+        })
     }
 }
 
 /// A blob as a file without its name. Zeros become holes, so a plain tar of a sparse file is sparse on disk too.
-struct FileBlob {
+pub(super) struct FileBlob {
     file: NamedTempFile,
     blobs: PathBuf,
     /// Zeros at the end that are not yet in the file.
@@ -196,13 +201,18 @@ const HOLE: usize = 64 * 1024;
 
 impl Write for FileBlob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.chunks(HOLE) {
-            if piece.len() == HOLE && piece.iter().all(|&b| b == 0) {
-                self.hole += HOLE as u64;
-                continue;
+        let is_hole = |piece: &[u8]| piece.len() == HOLE && piece.iter().all(|&b| b == 0);
+        let pieces: Vec<&[u8]> = bytes.chunks(HOLE).collect();
+        let mut rest = bytes;
+        for run in pieces.chunk_by(|a, b| is_hole(a) == is_hole(b)) {
+            let Some((run, after)) = rest.split_at_checked(run.iter().map(|piece| piece.len()).sum()) else { break };
+            rest = after;
+            if run.get(..HOLE).is_some_and(is_hole) {
+                self.hole += run.len() as u64;
+            } else {
+                self.skip_hole()?;
+                self.file.write_all(run)?;
             }
-            self.skip_hole()?;
-            self.file.write_all(piece)?;
         }
         Ok(bytes.len())
     }
@@ -213,6 +223,11 @@ impl Write for FileBlob {
 }
 
 impl FileBlob {
+    pub(super) fn begin(blobs: PathBuf) -> io::Result<Box<dyn Blob>> {
+        let file = tempfile::Builder::new().prefix(NEW_BLOB).tempfile_in(&blobs)?;
+        Ok(Box::new(Self { file, blobs, hole: 0 }))
+    }
+
     fn skip_hole(&mut self) -> io::Result<()> {
         if self.hole > 0 {
             let end = self.file.seek(SeekFrom::Current(i64::try_from(self.hole).map_err(io::Error::other)?))?;
@@ -308,7 +323,7 @@ fn sweep(parent: &Path, prefix: &OsString) {
 
 /// The names in a folder; their order never reaches an image.
 #[allow(clippy::disallowed_methods, reason = "the names are only searched, and nothing depends on their order")]
-fn names(folder: &Path) -> io::Result<Vec<OsString>> {
+pub(super) fn names(folder: &Path) -> io::Result<Vec<OsString>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 

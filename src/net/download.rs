@@ -11,7 +11,7 @@ use ureq::http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
 /// How much of an answer that is no success is kept for its message.
-const COMPLAINT: u64 = 64 << 10;
+pub(super) const COMPLAINT: u64 = 64 << 10;
 
 /// What is known of the file from try to try.
 struct Known {
@@ -86,9 +86,7 @@ impl Http {
                     }
                     _ => {
                         part.restart().map_err(disk)?;
-                        return Err(answer
-                            .broken("it sent another part of the file than it was asked for".to_owned())
-                            .into());
+                        return Err(another_part(&answer).into());
                     }
                 },
                 // Nothing is left to send.
@@ -104,6 +102,10 @@ impl Http {
             return Ok(receive(&answer, limit, part, known.total, interrupt)?);
         }
     }
+}
+
+pub(super) fn another_part(answer: &Answer) -> Hop {
+    answer.broken("it sent another part of the file than it was asked for".to_owned())
 }
 
 /// Writes the body behind what is there.

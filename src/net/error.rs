@@ -46,9 +46,13 @@ pub enum HttpErrorKind {
     },
     /// Nobody answers.
     Connect(String),
+    /// Nobody listens there.
+    Refused,
     /// The host's certificate is not trusted.
     Certificate(String),
-    /// No TLS is spoken there, or none that we know.
+    /// No TLS is spoken there.
+    Plain(String),
+    /// Not the TLS that we know is spoken there.
     Tls(String),
     /// No HTTP is spoken there.
     Protocol(String),
@@ -84,11 +88,18 @@ pub(super) struct Hop {
 }
 
 impl HttpErrorKind {
+    /// Whether it looks as if no TLS were spoken where it was tried: nobody listens, something else is answered, or nothing
+    /// at all. Not a certificate that is wrong, and not a host that takes long.
+    #[must_use]
+    pub fn is_without_tls(&self) -> bool {
+        matches!(self, Self::Refused | Self::Plain(_) | Self::Protocol(_) | Self::Broken(_))
+    }
+
     /// Whether another try may go better.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Resolve { passing } => *passing,
-            Self::Connect(_) | Self::Stalled(_) | Self::Broken(_) => true,
+            Self::Connect(_) | Self::Refused | Self::Stalled(_) | Self::Broken(_) => true,
             Self::Status(response) => super::retry::passing(response.status),
             _ => false,
         }
@@ -114,16 +125,18 @@ impl HttpErrorKind {
             }
             Self::Resolve { .. } => write!(f, "there is no host {host}: its name has no address"),
             Self::Connect(why) => write!(f, "{host} does not answer: {why}"),
+            Self::Refused => write!(f, "{host} does not answer: nobody listens there"),
             Self::Certificate(why) if why.contains("CaUsedAsEndEntity") => write!(
                 f,
-                "{host} cannot be trusted: its certificate is an authority's own, and that cannot stand for a host; make \
-                 one for the host that the authority signs, and name the authority's file in SSL_CERT_FILE"
+                "{host} cannot be trusted: its certificate is an authority's own, which is trusted only if it is itself named in \
+                 SSL_CERT_FILE; name it there, or make one for the host that the authority signs"
             ),
             Self::Certificate(why) => write!(
                 f,
                 "{host} cannot be trusted: {why}; if its certificate comes from an authority of your own, name that \
                  one's file in SSL_CERT_FILE"
             ),
+            Self::Plain(why) => write!(f, "{host} speaks no TLS: {why}"),
             Self::Tls(why) => write!(f, "{host} speaks no TLS that we know: {why}"),
             Self::Protocol(why) => write!(f, "{host} does not speak HTTP: {why}"),
             Self::Status(response) => match meaning(response.status) {
@@ -240,7 +253,6 @@ pub(super) fn kind(error: ureq::Error, timing: &super::Timing) -> HttpErrorKind 
             HttpErrorKind::Connect(format!("no connection within {} s", timing.connect.as_secs_f64()))
         }
         ureq::Error::Timeout(_) => HttpErrorKind::Stalled(timing.idle),
-        ureq::Error::Rustls(error) => tls(&error),
         ureq::Error::Tls(why) => HttpErrorKind::Tls(why.to_owned()),
         ureq::Error::Protocol(error) => HttpErrorKind::Protocol(error.to_string()),
         ureq::Error::LargeResponseHeader(..) => HttpErrorKind::Protocol("its headers have no end".to_owned()),
@@ -259,7 +271,7 @@ pub(super) fn kind(error: ureq::Error, timing: &super::Timing) -> HttpErrorKind 
                 _ if text.starts_with("failed to lookup address") => {
                     HttpErrorKind::Resolve { passing: text.contains("emporary") }
                 }
-                Io::ConnectionRefused => HttpErrorKind::Connect("nobody listens there".to_owned()),
+                Io::ConnectionRefused => HttpErrorKind::Refused,
                 Io::HostUnreachable | Io::NetworkUnreachable | Io::AddrNotAvailable | Io::NetworkDown => {
                     HttpErrorKind::Connect("no route leads there".to_owned())
                 }
@@ -275,6 +287,7 @@ fn tls(error: &rustls::Error) -> HttpErrorKind {
     match error {
         rustls::Error::InvalidCertificate(why) => HttpErrorKind::Certificate(why.to_string()),
         rustls::Error::NoCertificatesPresented => HttpErrorKind::Certificate("it shows no certificate".to_owned()),
+        rustls::Error::InvalidMessage(why) => HttpErrorKind::Plain(format!("{why:?}")),
         error => HttpErrorKind::Tls(error.to_string()),
     }
 }

@@ -11,6 +11,7 @@ mod roots;
 mod routes;
 mod send;
 mod stream;
+mod tls;
 mod wire;
 
 pub use error::{HttpError, HttpErrorKind};

@@ -6,10 +6,9 @@
 use super::{HttpError, HttpErrorKind, Settings};
 use rustls::pki_types::CertificateDer;
 use std::path::Path;
-use ureq::tls::Certificate;
 
 /// Reads them. None is an error only once somebody has to be trusted.
-pub(super) fn load(settings: &Settings) -> Result<Vec<Certificate<'static>>, HttpError> {
+pub(super) fn load(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let mut found = Vec::new();
     if settings.cert_file.is_none() && settings.cert_dir.is_none() {
         found.extend(rustls_native_certs::load_native_certs().certs);
@@ -20,7 +19,7 @@ pub(super) fn load(settings: &Settings) -> Result<Vec<Certificate<'static>>, Htt
     for dir in settings.cert_dir.iter().flat_map(std::env::split_paths).filter(|dir| !dir.as_os_str().is_empty()) {
         found.extend(read(None, Some(&dir))?);
     }
-    Ok(found.iter().map(|der| Certificate::from_der(der.as_ref()).to_owned()).collect())
+    Ok(found)
 }
 
 /// What the user names has to have some: trusting nobody is no setting.

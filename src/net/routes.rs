@@ -1,9 +1,11 @@
 //! Directly or through a proxy: as curl and Go read the usual variables, where they agree.
 
+use super::tls::{self, TlsConnector};
 use super::{HttpError, HttpErrorKind, Settings, Timing};
+use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
-use std::sync::Arc;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, SocksConnector, TcpConnector};
 use ureq::{Agent, Proxy};
 use url::{Host, Url};
 
@@ -44,16 +46,11 @@ impl Proxies {
 
 impl Routes {
     /// Without `roots` everybody is trusted.
-    pub(super) fn new(proxies: Proxies, timing: &Timing, roots: Option<Vec<Certificate<'static>>>) -> Self {
-        let rootless = roots.as_ref().is_some_and(Vec::is_empty);
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .disable_verification(roots.is_none())
-            .root_certs(RootCerts::from(roots.unwrap_or_default()))
-            .build();
+    pub(super) fn new(proxies: Proxies, timing: &Timing, roots: Option<Vec<CertificateDer<'static>>>) -> Self {
+        let tls = tls::config(roots);
+        let rootless = tls.is_none();
         let agent = |proxy| {
-            Agent::config_builder()
-                .tls_config(tls.clone())
+            let config = Agent::config_builder()
                 .proxy(proxy)
                 .user_agent(concat!("rebake/", env!("CARGO_PKG_VERSION")))
                 // A digest is that of the bytes as they are stored there.
@@ -65,8 +62,14 @@ impl Routes {
                 .timeout_connect(Some(timing.connect))
                 .timeout_per_read(Some(timing.idle))
                 .timeout_per_write(Some(timing.idle))
-                .build()
-                .new_agent()
+                .build();
+            // As ureq has it, but for TLS.
+            let connector =
+                ().chain(SocksConnector::default())
+                    .chain(ConnectProxyConnector::default())
+                    .chain(TcpConnector::default())
+                    .chain(TlsConnector(tls.clone()));
+            Agent::with_parts(config, connector, DefaultResolver::default())
         };
         let through = |proxy: &Option<Proxy>| proxy.clone().map(|proxy| agent(Some(proxy)));
         Self { direct: agent(None), https: through(&proxies.https), http: through(&proxies.http), proxies, rootless }

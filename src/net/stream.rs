@@ -1,16 +1,13 @@
 //! Files as they come, from an offset on. Whoever reads them asks again where a connection broke.
 
-use super::download::range;
-use super::error::{self, Hop};
+use super::download::{COMPLAINT, another_part, range};
+use super::error;
 use super::retry::{self, Setback};
 use super::wire::Answer;
 use super::{Http, HttpError, Method, Request};
 use std::sync::atomic::AtomicBool;
 use ureq::http::{HeaderValue, header};
 use url::Url;
-
-/// How much of an answer that is no success is kept for its message.
-const COMPLAINT: u64 = 64 << 10;
 
 /// The rest of a file.
 pub struct Stream {
@@ -56,10 +53,6 @@ impl Http {
             Err((hop, tries)) => Err(HttpError::new(&url, hop, tries)),
         }
     }
-}
-
-fn another_part(answer: &Answer) -> Hop {
-    answer.broken("it sent another part of the file than it was asked for".to_owned())
 }
 
 impl Stream {

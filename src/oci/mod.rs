@@ -12,7 +12,7 @@ mod time;
 pub use descriptor::Descriptor;
 pub use digest::{Digest, Sha256};
 pub use media_type::Compression;
-pub use name::{ImageName, NameError, Transport};
+pub use name::{ImageName, NameError, Transport, split};
 pub use platform::{Platform, PlatformError};
 pub use sink::{Blob, Nowhere, Sink};
 pub use time::rfc3339;

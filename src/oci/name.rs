@@ -66,6 +66,24 @@ impl ImageName {
         }
     }
 
+    /// The tag, if one was typed: a registry's image has the tag `latest` also where none was.
+    #[must_use]
+    pub fn own_tag(&self) -> Option<&str> {
+        let is_typed = match self.transport {
+            Transport::Registry(_) => self.without_digest().rsplit('/').next().is_some_and(|last| last.contains(':')),
+            _ => true,
+        };
+        self.tag.as_deref().filter(|_| is_typed)
+    }
+
+    /// Name and tag that a docker-archive is to give its image, if it is one and they are said: `docker-archive:FILE:NAME:TAG`,
+    /// or NAME alone.
+    #[must_use]
+    pub fn saved_as(&self) -> Option<(String, String)> {
+        let reference = self.tag.as_ref().filter(|_| matches!(self.transport, Transport::DockerArchive(_)))?;
+        Some(split(reference).unwrap_or_else(|| (reference.clone(), "latest".to_owned())))
+    }
+
     /// The same image, which must have this digest.
     #[must_use]
     pub fn pinned(&self, digest: Digest) -> Self {
@@ -100,6 +118,13 @@ impl ImageName {
         matches!(text.as_bytes(), [first, rest @ ..] if text.len() <= 128
             && word(*first) && rest.iter().all(|&b| word(b) || b == b'.' || b == b'-'))
     }
+}
+
+/// `NAME:TAG` in its parts. The port of a registry is no tag.
+#[must_use]
+pub fn split(reference: &str) -> Option<(String, String)> {
+    let (name, tag) = reference.rsplit_once(':')?;
+    (!tag.contains('/')).then(|| (name.to_owned(), tag.to_owned()))
 }
 
 /// With a transport before it, or a registry reference. A bare path is not one: see [`ImageName::layout`].

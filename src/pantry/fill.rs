@@ -3,13 +3,12 @@
 
 use super::catalog::{EMPTY, Image, Lost};
 use super::{Catalog, DOCUMENT, Packed, Pantry, PantryError, TAG};
-use crate::layout::{self, Staging};
+use crate::layout::{self, Held, Staging};
 use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
 use crate::store::Found;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,13 +20,11 @@ pub struct Fill<'a> {
     catalog: Catalog,
     /// Manifests of the old pantry that have to come in again.
     lost: Vec<Lost>,
-    /// The folders that were made for the pantry, innermost first.
-    made: Vec<PathBuf>,
     /// What stands in the new layout, and whether it is new.
     placed: BTreeMap<Digest, (u64, bool)>,
     interrupt: &'a AtomicBool,
-    /// One fill at a time.
-    _lock: File,
+    /// One fill at a time. Let go of last: the new layout is put together beside it.
+    _held: Held,
 }
 
 /// What a fill did.
@@ -65,19 +62,19 @@ impl<'a> Fill<'a> {
             let why = format!("{} is no folder", file.display());
             return Err(PantryError::NoPantry { folder: target.to_owned(), why });
         }
-        let made = target.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err());
-        let made: Vec<PathBuf> = made.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned).collect();
-        let lock = lock(target, interrupt).inspect_err(|_| remove_empty(&made))?;
+        let held = Held::wait(target, interrupt).map_err(|error| match interrupt.load(Ordering::Relaxed) {
+            true => PantryError::Interrupted,
+            false => failed(error),
+        })?;
         let mut fill = Self {
             target: target.to_owned(),
             staging: None,
             old: None,
             catalog: Catalog::default(),
             lost: Vec::new(),
-            made,
             placed: BTreeMap::new(),
             interrupt,
-            _lock: lock,
+            _held: held,
         };
         if layout::is_layout(target) {
             let (old, lost) = Pantry::open_damaged(target)?;
@@ -249,47 +246,5 @@ impl<'a> Fill<'a> {
         }
         let (recipes, images) = (self.catalog.recipes.len(), self.catalog.images.len());
         Ok(Filled { recipes, images, added, index })
-    }
-}
-
-impl Drop for Fill<'_> {
-    fn drop(&mut self) {
-        drop(self.staging.take());
-        remove_empty(&self.made);
-    }
-}
-
-/// Removes folders that were made for a pantry that did not come to be; nothing happens to one that holds something.
-fn remove_empty(folders: &[PathBuf]) {
-    let _ = folders.iter().try_for_each(fs::remove_dir);
-}
-
-/// Locks the folder that stands at `target`, waiting for another fill; that one leaves another folder there.
-fn lock(target: &Path, interrupt: &AtomicBool) -> Result<File, PantryError> {
-    let failed = |source| PantryError::Io { path: target.to_owned(), source };
-    loop {
-        let folder = match File::open(target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(target).map_err(failed)?;
-                continue;
-            }
-            opened => opened.map_err(failed)?,
-        };
-        loop {
-            match folder.try_lock() {
-                Ok(()) => break,
-                Err(fs::TryLockError::WouldBlock) if interrupt.load(Ordering::Relaxed) => {
-                    return Err(PantryError::Interrupted);
-                }
-                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(20)),
-                Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-            }
-        }
-        let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-        if let (Ok(locked), Ok(there)) = (folder.metadata(), fs::metadata(target))
-            && same(&locked, &there)
-        {
-            return Ok(folder);
-        }
     }
 }

@@ -24,6 +24,9 @@ pub(super) enum Access<'a> {
     Mount(&'a str),
 }
 
+/// Sends a request with these headers.
+pub(super) type Ask<'a> = dyn FnMut(&[(&str, &str)]) -> Result<Response, HttpError> + 'a;
+
 /// What opens a repository.
 #[derive(Clone, Default)]
 pub(super) struct Pass {
@@ -86,7 +89,7 @@ impl Repository<'_> {
         way: &Way,
         access: Access<'_>,
         interrupt: &AtomicBool,
-        ask: &mut dyn FnMut(&[(&str, &str)]) -> Result<Response, HttpError>,
+        ask: &mut Ask<'_>,
     ) -> Result<Reply, RegistryErrorKind> {
         let mut pass = self.pass(access);
         let mut response = ask(&pass.headers())?;

@@ -11,6 +11,7 @@ mod push;
 mod reader;
 mod referrers;
 mod upload;
+mod words;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{Action, RegistryError, RegistryErrorKind};
@@ -18,7 +19,7 @@ pub use pull::Reference;
 pub use push::Pushed;
 pub use reader::BlobReader;
 
-use crate::net::{Http, HttpErrorKind, Request, is_loopback};
+use crate::net::{Http, Request, is_loopback};
 use auth::Pass;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,8 +32,24 @@ pub struct Registry {
     http: Http,
     credentials: Credentials,
     insecure: bool,
+    pieces: Pieces,
     ways: Mutex<BTreeMap<String, Way>>,
     passes: Mutex<BTreeMap<String, Pass>>,
+}
+
+/// When a blob is uploaded in pieces, so that a connection that breaks costs one of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    /// If it has more bytes than this.
+    pub above: u64,
+    /// How large they are; a registry may want larger ones.
+    pub size: u64,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self { above: 64 << 20, size: 16 << 20 }
+    }
 }
 
 /// How a host is reached.
@@ -70,7 +87,13 @@ impl Registry {
     pub fn new(http: &Http, credentials: &Credentials, insecure: bool) -> Self {
         let (ways, passes) = Default::default();
         let http = if insecure { http.trusting_anybody() } else { http.clone() };
-        Self { http, credentials: credentials.clone(), insecure, ways, passes }
+        Self { http, credentials: credentials.clone(), insecure, pieces: Pieces::default(), ways, passes }
+    }
+
+    /// The same with other pieces.
+    #[must_use]
+    pub fn with_pieces(self, pieces: Pieces) -> Self {
+        Self { pieces, ..self }
     }
 
     /// A repository by its full name, as [`crate::oci::Transport::Registry`] has it: `docker.io/library/debian`.
@@ -93,10 +116,8 @@ impl Registry {
             let ping = format!("{}/v2/", way.base);
             match way.http.request(&Request { tries: 1, ..Request::get(&ping, auth::TOKEN) }, interrupt) {
                 Ok(_) => {}
-                Err(error) if matches!(error.kind, HttpErrorKind::Certificate(_) | HttpErrorKind::Interrupted) => {
-                    return Err(RegistryErrorKind::Http(Box::new(error)));
-                }
-                Err(_) => way.base = format!("http://{api}"),
+                Err(error) if error.kind.is_without_tls() => way.base = format!("http://{api}"),
+                Err(error) => return Err(RegistryErrorKind::Http(Box::new(error))),
             }
         }
         ways.insert(host.to_owned(), way.clone());

@@ -10,12 +10,13 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use url::Url;
 
-/// No listing has more pages, or entries.
+/// No listing has more pages, entries or bytes.
 const PAGES: usize = 1000;
 const ENTRIES: usize = 100_000;
+const BYTES: usize = 64 << 20;
 
 impl Repository<'_> {
-    /// All tags, in the registry's order.
+    /// All tags, sorted: registries should do that, and do not.
     ///
     /// # Errors
     /// All that [`RegistryErrorKind`] lists.
@@ -37,6 +38,7 @@ impl Repository<'_> {
             tags.extend(page.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)));
             Ok(tags.len())
         })?;
+        tags.sort_unstable();
         Ok(tags)
     }
 
@@ -50,12 +52,13 @@ impl Repository<'_> {
         each: &mut dyn FnMut(&Reply) -> Result<usize, RegistryErrorKind>,
     ) -> Result<(), RegistryErrorKind> {
         let mut url = Url::parse(first).map_err(|_| listing("its address is no URL"))?;
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut bytes) = (BTreeSet::new(), 0_usize);
         let headers = [("accept", accept)];
         while seen.insert(url.clone()) {
             let request = Request { headers: &headers, ..Request::get(url.as_str(), MANIFEST) };
             let reply = self.call(way, Access::Pull, &request, interrupt)?;
-            if each(&reply)? > ENTRIES || seen.len() > PAGES {
+            bytes = bytes.saturating_add(reply.response.body.len());
+            if bytes > BYTES || each(&reply)? > ENTRIES || seen.len() > PAGES {
                 return Err(listing("it has no end"));
             }
             let Some(next) = next(&reply) else { return Ok(()) };

@@ -42,7 +42,7 @@ impl Repository<'_> {
         kind: RegistryErrorKind,
     ) -> RegistryError {
         let repository = format!("{}/{}", self.host, self.name);
-        RegistryError { repository, reference: reference.to_string(), action, kind }
+        RegistryError { repository, reference: reference.to_string().into(), action, kind }
     }
 
     /// A manifest or index, with its bytes as they are.

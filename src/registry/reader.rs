@@ -151,3 +151,16 @@ impl Read for BlobReader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_may_share_a_repository_and_pass_readers_on() {
+        fn is_sync<T: Send + Sync>() {}
+        fn is_send<T: Send>() {}
+        is_sync::<Repository<'_>>();
+        is_send::<BlobReader<'_>>();
+    }
+}

@@ -1,6 +1,6 @@
 //! Uploads of blobs: in one piece, or large ones in several, so that a connection that breaks costs one piece.
 
-use super::auth::{Access, Pass, Reply, TOKEN};
+use super::auth::{Access, Ask, Pass, Reply, TOKEN};
 use super::error::{Action, RegistryError, RegistryErrorKind};
 use super::{Repository, Way};
 use crate::net::{HttpError, HttpErrorKind, Method, Request, Response};
@@ -8,11 +8,6 @@ use crate::oci::{Descriptor, Digest};
 use std::io::{self, Read};
 use std::sync::atomic::AtomicBool;
 use url::Url;
-
-/// A blob of more bytes than this is uploaded in pieces.
-const WHOLE: u64 = 64 << 20;
-/// Of this size, if the registry wants no larger ones.
-const PIECE: u64 = 16 << 20;
 
 /// How often an upload that the registry lost is started over.
 const RESTARTS: u32 = 4;
@@ -71,7 +66,7 @@ impl Repository<'_> {
         way: &Way,
         location: &Url,
         interrupt: &AtomicBool,
-        ask: &mut dyn FnMut(&[(&str, &str)]) -> Result<Response, HttpError>,
+        ask: &mut Ask<'_>,
     ) -> Result<Reply, RegistryErrorKind> {
         if way.is_own(location) {
             return self.authorized(way, Access::Push, interrupt, ask);
@@ -108,7 +103,7 @@ impl Way {
 impl Upload<'_, '_> {
     fn run(&mut self) -> Result<(), RegistryErrorKind> {
         let size = self.descriptor.size;
-        let mut in_pieces = size > WHOLE;
+        let mut in_pieces = size > self.repository.registry.pieces.above;
         let mut retry = self.way.http.retry();
         let (mut restarts, mut best, mut known) = (0, 0, 0);
         let mut session = None;
@@ -142,6 +137,9 @@ impl Upload<'_, '_> {
                 continue;
             }
             let is_lost = matches!(status, 404 | 416) || is_piece && matches!(status, 200..=299 | 400);
+            if best > known {
+                restarts = 0;
+            }
             let goes_on = match &tried {
                 _ if is_lost => {
                     restarts += 1;
@@ -180,7 +178,7 @@ impl Upload<'_, '_> {
         let at = Url::parse(&url).map_err(|_| RegistryErrorKind::Location)?;
         let location = self.way.location(&at, &reply.response)?;
         let least = reply.response.header("oci-chunk-min-length").and_then(|least| least.parse().ok()).unwrap_or(0);
-        Ok(Session { location, offset: 0, piece: PIECE.max(least) })
+        Ok(Session { location, offset: 0, piece: self.repository.registry.pieces.size.max(least).max(1) })
     }
 
     /// Sends the next piece.

@@ -3,12 +3,14 @@
 
 mod change;
 mod docker;
+mod files;
 mod find;
 mod merge;
 mod verified;
 
 pub use change::{Change, relative};
 pub use docker::Saved;
+pub use files::Lying;
 pub use merge::{Spot, Visit, merged};
 pub use verified::Verified;
 
@@ -25,7 +27,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-pub use find::{choose, descriptors, manifest_for, platform_of, same_platform};
+pub use find::{choose, descriptors, manifest_for, normal, platform_of, same_platform};
 
 /// Manifests, indexes and configs larger than this are refused (registries refuse them too).
 const DOCUMENT: u64 = 4 << 20;

@@ -258,7 +258,7 @@ impl Supply<'_> {
             }
             part.restart().map_err(|error| cannot_write(store, &error))?;
             let kind = RegistryErrorKind::Digest { expected: digest, found };
-            let (repository, reference) = (remote.shown(), digest.to_string());
+            let (repository, reference) = (remote.shown(), digest.to_string().into());
             Err(self.registry_error(RegistryError { repository, reference, action: Action::Pull, kind }))
         })
     }

@@ -115,7 +115,14 @@ impl Source<'_> {
     /// # Errors
     /// See [`TransportError`].
     pub fn image(&self) -> Result<Image, TransportError> {
-        let top = self.top()?;
+        self.image_of(self.top()?)
+    }
+
+    /// Reads the documents of the image that begins with this index or manifest.
+    ///
+    /// # Errors
+    /// See [`TransportError`].
+    pub fn image_of(&self, top: Document) -> Result<Image, TransportError> {
         let mut image = Image { top: top.clone(), manifests: Vec::new(), others: Vec::new() };
         self.collect(top, DEPTH, &mut BTreeSet::new(), &mut image)?;
         let descriptor = &image.top.descriptor;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why some bytes are no path inside an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum PathError {
     /// Nothing is left after `/` and `.` are taken away: the root itself.
     #[error("names the root itself")]

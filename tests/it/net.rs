@@ -5,8 +5,10 @@ use crate::support::{Work, needs};
 use rebake::net::{Http, HttpError, HttpErrorKind, Method, Request, Settings, Timing};
 use rebake::oci::Digest;
 use rebake::store::{Part, Store};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,7 +79,7 @@ impl Download {
         let mut part = self.part();
         let done = self.http.download(url, headers, self.limit, &mut part, &NEVER);
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut part.reader().expect("a part"), &mut bytes).expect("a part to read");
+        part.reader().expect("a part").read_to_end(&mut bytes).expect("a part to read");
         assert_eq!(part.digest(), Digest::of(&bytes), "the hash is of what is there");
         (part.len(), done.map(|()| bytes))
     }
@@ -531,4 +533,59 @@ fn a_proxy_is_asked_for_what_is_not_here() {
     let other = through(Settings { https_proxy: Some(url), ..hasty() });
     assert!(other.of(&far).is_err(), "the proxy is for https");
     assert_eq!(proxy.requests().len(), before);
+}
+
+/// A proxy that leads to one port, whatever host it is asked for; and what it was asked for.
+fn tunnel(to: &Server) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let (address, to) = (listener.local_addr().expect("its address"), to.host());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    thread::spawn(move || {
+        for near in listener.incoming() {
+            let (Ok(mut near), Ok(mut far)) = (near, TcpStream::connect(&to)) else { return };
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && near.read(&mut byte).is_ok_and(|n| n == 1) {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+            heard.lock().expect("what was asked").push(head);
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("an answer");
+            let (mut back, mut here) = (far.try_clone().expect("a socket"), near.try_clone().expect("a socket"));
+            thread::spawn(move || std::io::copy(&mut back, &mut here));
+            thread::spawn(move || std::io::copy(&mut near, &mut far));
+        }
+    });
+    (format!("http://{address}"), asked)
+}
+
+#[test]
+fn tls_is_spoken_through_a_proxy() {
+    if !needs(&["openssl"]) {
+        return;
+    }
+    let (there, elsewhere) = (Identity::named("DNS:far.invalid"), Identity::named("DNS:near.invalid"));
+    let get = |identity: &Identity| {
+        let server = Server::start_tls(identity);
+        server.serve("/f", Behaviour::bytes("secure"));
+        let (proxy, asked) = tunnel(&server);
+        let settings = Settings { https_proxy: Some(proxy), cert_file: Some(identity.certificate.clone()), ..hasty() };
+        let download = Download { http: Http::new(&settings).expect("a client"), ..Download::new() };
+        let came = download.of("https://far.invalid/f");
+        assert_eq!(asked.lock().expect("what was asked")[0], "CONNECT far.invalid:443 HTTP/1.1");
+        came
+    };
+    assert_eq!(get(&there).expect("a file"), b"secure");
+    let error = get(&elsewhere).expect_err("an error");
+    assert!(matches!(error.kind, HttpErrorKind::Certificate(_)), "{error}");
+
+    // A proxy that speaks TLS itself.
+    let identity = Identity::new();
+    let proxy = Server::start_tls(&identity);
+    proxy.serve("/f", Behaviour::bytes("through"));
+    let settings =
+        Settings { http_proxy: Some(proxy.url("")), cert_file: Some(identity.certificate.clone()), ..hasty() };
+    let download = Download { http: Http::new(&settings).expect("a client"), ..Download::new() };
+    assert_eq!(download.of("http://far.invalid/f").expect("a file"), b"through");
 }

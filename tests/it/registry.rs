@@ -13,23 +13,23 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Whoever never asks to stop.
-static NEVER: AtomicBool = AtomicBool::new(false);
+pub static NEVER: AtomicBool = AtomicBool::new(false);
 
-const REAL: &[&str] = &["docker-registry", "htpasswd", "openssl", "skopeo", "tar", "gzip"];
+pub const REAL: &[&str] = &["docker-registry", "htpasswd", "openssl", "skopeo", "tar", "gzip"];
 
-fn client(files: Vec<PathBuf>) -> Registry {
+pub fn client(files: Vec<PathBuf>) -> Registry {
     let http = Http::new(&hasty()).expect("a client");
     Registry::new(&http, &Credentials::new(files, None), false)
 }
 
 /// An image with one layer.
-fn image(work: &Work) -> Image {
+pub fn image(work: &Work) -> Image {
     work.write("rootfs/hello", "hello\n");
     Sample { name: "example.com/a/b", tag: "1", config: json!({}), compression: "gzip" }.write(work, "rootfs")
 }
 
 /// The digest and size of what a manifest names.
-fn parts(manifest: &[u8]) -> Vec<(Digest, u64)> {
+pub fn parts(manifest: &[u8]) -> Vec<(Digest, u64)> {
     let manifest: Value = serde_json::from_slice(manifest).expect("JSON");
     let of = |json: &Value| {
         (json["digest"].as_str().expect("a digest").parse().expect("a digest"), json["size"].as_u64().expect("a size"))
@@ -174,7 +174,7 @@ fn a_registry_with_tls_is_trusted_by_its_certificate() {
 }
 
 /// A manifest of a server of ours.
-fn manifest() -> Vec<u8> {
+pub fn manifest() -> Vec<u8> {
     json!({ "schemaVersion": 2, "mediaType": media_type::MANIFEST, "config": {}, "layers": [] })
         .to_string()
         .into_bytes()

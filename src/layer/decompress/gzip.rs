@@ -3,17 +3,19 @@
 //! Its own multi-member reader takes zeros after the last member, with which tapes and some mirrors pad, for a broken
 //! one.
 
+use super::Oddities;
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// A reader of all members; between two of them, and after the last, `member` is none.
 pub(super) struct Gzip<R> {
     member: Option<GzDecoder<BufReader<R>>>,
+    pub(super) oddities: Oddities,
 }
 
 impl<R: Read> Gzip<R> {
     pub(super) fn new(reader: BufReader<R>) -> Self {
-        Self { member: Some(GzDecoder::new(reader)) }
+        Self { member: Some(GzDecoder::new(reader)), oddities: Oddities::default() }
     }
 }
 
@@ -28,8 +30,14 @@ impl<R: Read> Read for Gzip<R> {
             let mut rest = member.into_inner();
             match rest.fill_buf()? {
                 [] => break,
-                [0x1f, ..] => self.member = Some(GzDecoder::new(rest)),
-                _ => only_zeros(rest)?,
+                [0x1f, ..] => {
+                    self.oddities.members = true;
+                    self.member = Some(GzDecoder::new(rest));
+                }
+                _ => {
+                    only_zeros(rest)?;
+                    self.oddities.zeros = true;
+                }
             }
         }
         Ok(0)

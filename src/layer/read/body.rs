@@ -6,11 +6,13 @@ use super::header::{BLOCK, Header};
 use super::reader::{Current, MAX_META, TarReader};
 use super::sparse::{self, Extent, MAX_PIECES, MapParser, PaxSparse, SparseFault};
 use super::stream::Block;
+use super::written::Raw;
 use super::{RawEntry, RawKind};
 use std::io::Read;
 
 impl<R: Read> TarReader<R> {
     pub(super) fn entry(&mut self, header: &Header, offset: u64, before: Before) -> Result<RawEntry, TarError> {
+        self.raw = Raw::of(header, &before);
         let (entry, body) = describe(header, offset, before, &self.global)?;
         let weight = entry.attributes.xattrs.iter().map(|(name, value)| name.len().saturating_add(value.len()));
         if weight.fold(0, usize::saturating_add) as u64 > MAX_META {

@@ -119,8 +119,6 @@ pub enum TarError {
 pub enum Part {
     /// The content.
     Data,
-    /// The zeros after the content, up to the next block.
-    Padding,
     /// A PAX header for one entry.
     ExtendedHeader,
     /// A PAX header for all entries after it.
@@ -139,7 +137,6 @@ impl std::fmt::Display for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Data => "the data",
-            Self::Padding => "the padding",
             Self::ExtendedHeader => "the extended header",
             Self::GlobalHeader => "the global extended header",
             Self::LongName => "the long name",

@@ -8,14 +8,24 @@ pub(super) const BLOCK: u64 = 512;
 pub(super) struct Header(pub(super) [u8; 512]);
 
 /// Which of the three layouts a header has; told by its magic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
     /// No magic: nothing after the link name counts.
     V7,
     /// `ustar` of POSIX 1003.1, with or without a PAX header before it: a prefix for the name.
     Ustar,
     /// `ustar` with two spaces, GNU tar's own before POSIX: times and a sparse map in place of the prefix.
     Gnu,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V7 => "V7",
+            Self::Ustar => "ustar",
+            Self::Gnu => "GNU",
+        })
+    }
 }
 
 impl Header {

@@ -2,7 +2,8 @@
 //!
 //! Every number is checked, memory is bounded by constants and never by a size that the archive states, and what is
 //! malformed is an error, never a guess. Left to others: decompression, and whether a path or a link may stand in an
-//! image. Ignored: names of owners, atime, ctime, ACLs, comments and `hdrcharset` (names stay the bytes that they are).
+//! image. Ignored: names of owners, atime, ctime, ACLs, comments and `hdrcharset` (names stay the bytes that they are);
+//! [`Written`] tells of them.
 
 mod body;
 mod entry;
@@ -14,10 +15,13 @@ mod sparse;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use error::{Part, PaxFault, TarError};
+pub use header::Format;
 pub use reader::{EntryData, TarReader};
 pub use sparse::Extent;
+pub use written::Written;
 
 use crate::tree::Attributes;
 use header::Header;
@@ -62,6 +66,9 @@ pub struct Ending {
     pub blocks: u8,
     /// Whether a byte that is not zero comes after the first of them.
     pub trailing: bool,
+    /// Whether the zeros that fill the last block of the last entry are there. umoci 0.4 leaves them out, and with
+    /// them the end.
+    pub padded: bool,
 }
 
 /// Whether a stream with this first block may be a tar: the block is a header with the right checksum.

@@ -42,6 +42,11 @@ impl Records {
         self.values.get(key).map(Vec::as_slice)
     }
 
+    /// Keys and values, sorted by key.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.values.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
     /// Takes over what a further global header says; an empty value takes the key away again.
     pub(super) fn merge(&mut self, newer: Self) {
         for (key, value) in newer.values {

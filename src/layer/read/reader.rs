@@ -6,6 +6,7 @@ use super::header::{self, BLOCK, Header};
 use super::pax::Records;
 use super::sparse::Extent;
 use super::stream::{Block, Stream, padding};
+use super::written::Raw;
 use super::{Ending, RawEntry};
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -16,8 +17,8 @@ pub(super) const MAX_META: u64 = 1 << 20;
 
 /// Reads the entries of a tar stream in their order.
 ///
-/// A stream that ends after a whole entry, without blocks of zeros, is read like any other ([`Ending`] tells). One that
-/// ends anywhere else is an error. After an error the reader is at no defined place and should be dropped.
+/// A stream that ends after the data of an entry, without padding or blocks of zeros, is read like any other ([`Ending`]
+/// tells). One that ends anywhere else is an error. After an error the reader is at no defined place and should be dropped.
 ///
 /// **Entries that are no files but state a size**: POSIX lets only a hard link have data, and few programs write it;
 /// others state a size that means nothing (folders of Solaris, hard links of old tars). If a header or the end follows,
@@ -27,10 +28,13 @@ pub struct TarReader<R> {
     pub(super) stream: Stream<R>,
     pub(super) global: Records,
     pub(super) current: Current,
+    pub(super) raw: Raw,
     /// A header that was read to see whether data stands in its place.
     pub(super) ahead: Option<Header>,
     /// A block of zeros, or the end of the stream, was met: how many blocks were seen.
     pub(super) ended: Option<u8>,
+    /// Whether the last data had its padding.
+    padded: bool,
 }
 
 /// The data of the current entry, as far as it is not read yet.
@@ -53,7 +57,8 @@ impl<R: Read> TarReader<R> {
     /// Reads from `inner`, in pieces of its own choice; the caller need not buffer.
     pub fn new(inner: R) -> Self {
         let (global, current) = (Records::default(), Current::default());
-        Self { stream: Stream::new(inner), global, current, ahead: None, ended: None }
+        let raw = Raw::default();
+        Self { stream: Stream::new(inner), global, current, raw, ahead: None, ended: None, padded: true }
     }
 
     /// The next entry; none at the end. What was not read of the current entry's data is passed over.
@@ -161,7 +166,7 @@ impl<R: Read> TarReader<R> {
     pub fn finish(mut self) -> Result<Ending, TarError> {
         while self.next()?.is_some() {}
         if self.ended != Some(1) {
-            return Ok(Ending { blocks: 0, trailing: false });
+            return Ok(Ending { blocks: 0, trailing: false, padded: self.padded });
         }
         let (blocks, trailing) = match self.stream.block()? {
             Block::Full(block) if block.is_zero() => (2, false),
@@ -169,7 +174,7 @@ impl<R: Read> TarReader<R> {
             Block::Partial { zero, .. } => (1, !zero),
             Block::End => (1, false),
         };
-        Ok(Ending { blocks, trailing: self.stream.drain()? || trailing })
+        Ok(Ending { blocks, trailing: self.stream.drain()? || trailing, padded: true })
     }
 
     /// The next block that is a header; none at the end.
@@ -232,12 +237,11 @@ impl<R: Read> TarReader<R> {
             return Err(current.truncated(Part::Data));
         }
         let padding = padding(current.stored);
-        let got = self.stream.skip(padding)?;
-        if got < padding {
-            let (offset, name) = (current.header, current.name.clone());
-            return Err(TarError::TruncatedData { offset, name, what: Part::Padding, expected: padding, got });
-        }
         *current = Current::default();
+        // Nothing is lost with the padding of the last entry.
+        if self.stream.skip(padding)? < padding {
+            (self.ended, self.padded) = (Some(0), false);
+        }
         Ok(())
     }
 }

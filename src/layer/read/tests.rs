@@ -123,9 +123,14 @@ fn endings() {
         ([vec![0; 5000], vec![1]].concat(), 2, true),
     ] {
         let bytes = [&file[..], &tail].concat();
-        assert_eq!(TarReader::new(&bytes[..]).finish().unwrap(), Ending { blocks, trailing }, "{}", tail.len());
+        assert_eq!(
+            TarReader::new(&bytes[..]).finish().unwrap(),
+            Ending { blocks, trailing, padded: true },
+            "{}",
+            tail.len()
+        );
     }
-    assert_eq!(TarReader::new(&b""[..]).finish().unwrap(), Ending { blocks: 0, trailing: false });
+    assert_eq!(TarReader::new(&b""[..]).finish().unwrap(), Ending { blocks: 0, trailing: false, padded: true });
 }
 
 #[test]
@@ -135,7 +140,12 @@ fn where_it_is_cut_is_told() {
     assert_eq!(message(100), "the archive is truncated: 100 of 512 bytes of the header at byte 0");
     assert_eq!(message(512), "the archive is truncated: 0 of 600 bytes of the data of `a`");
     assert_eq!(message(1000), "the archive is truncated: 488 of 600 bytes of the data of `a`");
-    assert_eq!(message(1512), "the archive is truncated: 400 of 424 bytes of the padding of `a`");
+    // Nothing but padding is lost: umoci 0.4 writes such layers.
+    for end in [1112, 1512] {
+        let ending = TarReader::new(&bytes[..end]).finish().unwrap();
+        assert_eq!(ending, Ending { blocks: 0, trailing: false, padded: false }, "{end}");
+    }
+    assert_eq!(message(1111), "the archive is truncated: 599 of 600 bytes of the data of `a`");
     let skipped = TarReader::new(&bytes[..1000]).finish().unwrap_err();
     assert_eq!(skipped.to_string(), message(1000));
 }
@@ -228,7 +238,9 @@ fn what_is_no_file_has_data_only_if_no_header_follows() {
         for size in [1, 512, 513, 1024, 3000] {
             let data = Builder::new("a", flag).data(&vec![b'd'; size]);
             assert_eq!(names(&[&data, &next, END]), ["a", "next"], "{size}");
-            read(&[&data[..data.len() - 1]]).unwrap_err();
+            if size > 1 {
+                read(&[&data[..512 + size - 1]]).unwrap_err();
+            }
         }
     }
     let dump = Builder::gnu("a/", b'D').data(b"Yfile\0\0");
@@ -296,7 +308,7 @@ fn a_file_of_holes_takes_no_room() {
     let mut buf = [0; 8];
     assert_eq!(tar.read_piece(&mut buf).unwrap(), Some((1 << 31, 3)));
     assert_eq!(tar.read_piece(&mut buf).unwrap(), None);
-    assert_eq!(tar.finish().unwrap(), Ending { blocks: 0, trailing: false });
+    assert_eq!(tar.finish().unwrap(), Ending { blocks: 0, trailing: false, padded: true });
 }
 
 #[test]

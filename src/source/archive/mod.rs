@@ -16,7 +16,7 @@ mod zip;
 pub use error::{ArchiveError, Fault};
 pub(in crate::source) use members::{Members, symlink};
 pub use slice::Slice;
-pub(in crate::source) use spool::Spool;
+pub(crate) use spool::Spool;
 
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
@@ -30,6 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use watch::Watch;
+pub(crate) use zip::mtime as zip_mtime;
 
 /// One member of an archive.
 #[derive(Debug, Clone)]

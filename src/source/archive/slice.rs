@@ -3,7 +3,7 @@
 use crate::layer::write::Identity;
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl Slice {
     /// Reads the content from its start. Readers of one slice do not disturb each other.
     ///
     /// The reader fails if the archive changed since it was opened: at once where bytes are missing, else at the end.
-    pub fn reader(&self) -> impl Read + Send + use<> {
+    pub fn reader(&self) -> impl Read + Seek + Send + use<> {
         SliceReader { slice: self.clone(), position: 0 }
     }
 }
@@ -164,5 +164,17 @@ impl Read for SliceReader {
             self.slice.backing.check()?;
         }
         Ok(n)
+    }
+}
+
+impl Seek for SliceReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.slice.len.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }

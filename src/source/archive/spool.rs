@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Where content is put aside. The file comes to be with the first content.
-pub(in crate::source) struct Spool<'a> {
+pub(crate) struct Spool<'a> {
     folder: &'a Path,
     limits: &'a Limits,
     backing: Option<Arc<Backing>>,
@@ -19,7 +19,7 @@ pub(in crate::source) struct Spool<'a> {
 }
 
 impl<'a> Spool<'a> {
-    pub(in crate::source) fn new(folder: &'a Path, limits: &'a Limits) -> Self {
+    pub(crate) fn new(folder: &'a Path, limits: &'a Limits) -> Self {
         Self { folder, limits, backing: None, from: None, end: 0 }
     }
 
@@ -45,7 +45,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Makes room for the zeros of a hole at the very end.
-    pub(in crate::source) fn finish(self) -> Result<(), Fault> {
+    pub(crate) fn finish(self) -> Result<(), Fault> {
         match self.backing {
             Some(backing) => backing.file.set_len(self.end).map_err(Fault::spool),
             None => Ok(()),
@@ -53,7 +53,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Takes over a whole content that should have `size` bytes.
-    pub(in crate::source) fn copy(&mut self, size: u64, mut content: impl Read) -> Result<Slice, Fault> {
+    pub(crate) fn copy(&mut self, size: u64, mut content: impl Read) -> Result<Slice, Fault> {
         let part = self.begin(size)?;
         let mut buf = vec![0; 64 << 10];
         let mut got = 0_u64;

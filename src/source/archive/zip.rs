@@ -106,7 +106,7 @@ fn unix_mode<R: Read>(file: &ZipFile<'_, R>) -> u32 {
 /// The time of the extended timestamp, else the DOS time, which knows no time zone, taken as UTC.
 ///
 /// The timestamp has 32 bits with a sign; a time that DOS puts past 2037 was meant without (Info-ZIP does the same).
-fn mtime<R: Read>(file: &ZipFile<'_, R>) -> i64 {
+pub(crate) fn mtime<R: Read>(file: &ZipFile<'_, R>) -> i64 {
     let dos = file.last_modified();
     let extended = file.extra_data_fields().find_map(|field| match field {
         ExtraField::ExtendedTimestamp(times) => times.mod_time(),

@@ -151,14 +151,20 @@ pub fn platform_of(config: &Value) -> Option<Platform> {
     Some(Platform { os: text("os")?, architecture: text("architecture")?, variant: text("variant") })
 }
 
-/// Whether they mean the same: arm64 without a variant is v8, arm without one v7 (as containerd normalises them).
+/// Whether they mean the same.
 #[must_use]
 pub fn same_platform(a: &Platform, b: &Platform) -> bool {
-    let variant = |p: &Platform| match (p.architecture.as_str(), p.variant.as_deref()) {
+    normal(a) == normal(b)
+}
+
+/// The one way to write it: arm64 without a variant is v8, arm without one v7 (as containerd normalises them).
+#[must_use]
+pub fn normal(platform: &Platform) -> Platform {
+    let variant = match (platform.architecture.as_str(), platform.variant.as_deref()) {
         ("arm64", None) => Some("v8".to_owned()),
         ("arm", None) => Some("v7".to_owned()),
         ("amd64", Some("v1")) => None,
         (_, variant) => variant.map(str::to_owned),
     };
-    a.os == b.os && a.architecture == b.architecture && variant(a) == variant(b)
+    Platform { variant, ..platform.clone() }
 }

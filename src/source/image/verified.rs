@@ -35,24 +35,28 @@ impl<R: Read> Read for Verified<R> {
                 self.read - n as u64
             )));
         }
-        if n > 0 {
-            if let Some(sha256) = &mut self.sha256 {
-                sha256.update(buffer.get(..n).unwrap_or_default());
-            }
-        } else if !buffer.is_empty()
-            && let Some(sha256) = self.sha256.take()
-        {
-            let (found, size) = sha256.finish();
-            if let Some(expected) = self.size.filter(|expected| *expected != size) {
-                return Err(io::Error::other(format!("it has {size} bytes, and should have {expected}")));
-            }
-            if found != self.expected {
-                let (name, expected) = (self.name, self.expected);
-                return Err(io::Error::other(format!(
-                    "it is corrupt: its {name} is {found}, and should be {expected}"
-                )));
-            }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(buffer.get(..n).unwrap_or_default());
+        }
+        // The last bytes of a blob are not given away unchecked: whoever sends them on may not read any further.
+        if n == 0 && !buffer.is_empty() || self.size == Some(self.read) {
+            self.check()?;
         }
         Ok(n)
+    }
+}
+
+impl<R> Verified<R> {
+    fn check(&mut self) -> io::Result<()> {
+        let Some(sha256) = self.sha256.take() else { return Ok(()) };
+        let (found, size) = sha256.finish();
+        if let Some(expected) = self.size.filter(|expected| *expected != size) {
+            return Err(io::Error::other(format!("it has {size} bytes, and should have {expected}")));
+        }
+        if found != self.expected {
+            let (name, expected) = (self.name, self.expected);
+            return Err(io::Error::other(format!("it is corrupt: its {name} is {found}, and should be {expected}")));
+        }
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ fn read(bytes: &[u8]) -> Vec<(Vec<u8>, Attributes, RawKind, Digest)> {
         reader.data().read_to_end(&mut data).unwrap();
         all.push((entry.path, entry.attributes, entry.kind, Digest::of(&data)));
     }
-    assert_eq!(reader.finish().unwrap(), Ending { blocks: 2, trailing: false });
+    assert_eq!(reader.finish().unwrap(), Ending { blocks: 2, trailing: false, padded: true });
     all
 }
 

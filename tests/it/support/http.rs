@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -21,6 +22,8 @@ pub struct Behaviour {
     length: Option<usize>,
     close_after: Option<usize>,
     stall_after: Option<usize>,
+    hang_up_after: Option<usize>,
+    early: bool,
 }
 
 impl Behaviour {
@@ -34,8 +37,9 @@ impl Behaviour {
     /// A status without a body.
     pub fn status(status: u16) -> Behaviour {
         let (body, headers) = Default::default();
-        let (length, close_after, stall_after) = (None, None, None);
-        Behaviour { status, body, headers, ranges: false, chunked: false, length, close_after, stall_after }
+        let (length, close_after, stall_after, hang_up_after) = Default::default();
+        let (ranges, chunked, early) = Default::default();
+        Behaviour { status, body, headers, ranges, chunked, length, close_after, stall_after, hang_up_after, early }
     }
 
     /// A redirect.
@@ -84,6 +88,16 @@ impl Behaviour {
     /// Sends nothing any more after so many bytes of the body, and keeps the connection.
     pub fn stall_after(self, bytes: usize) -> Behaviour {
         Behaviour { stall_after: Some(bytes), ..self }
+    }
+
+    /// Ends the connection after so many bytes of the request's body, without an answer.
+    pub fn hang_up_after(self, bytes: usize) -> Behaviour {
+        Behaviour { hang_up_after: Some(bytes), ..self }
+    }
+
+    /// Answers before it reads the request's body, and ends the connection.
+    pub fn early(self) -> Behaviour {
+        Behaviour { early: true, ..self }
     }
 }
 
@@ -196,12 +210,17 @@ impl Drop for Server {
     }
 }
 
-/// A certificate for `localhost` and 127.0.0.1 that is its own authority, made by openssl.
+/// The names of a server of this machine.
+const HERE: &str = "DNS:localhost,IP:127.0.0.1";
+
+/// A certificate for `localhost` and 127.0.0.1, made by openssl.
 pub struct Identity {
     /// The certificate (PEM).
     pub certificate: PathBuf,
     /// Its key (PEM).
     pub key: PathBuf,
+    /// The certificate that it is signed by; it is its own authority if nothing else is said.
+    pub authority: PathBuf,
     _work: Work,
 }
 
@@ -209,21 +228,48 @@ impl Identity {
     /// A new one.
     #[track_caller]
     pub fn new() -> Identity {
-        Identity::named("DNS:localhost,IP:127.0.0.1")
+        Identity::named(HERE)
     }
 
     /// A new one for other names.
     #[track_caller]
     pub fn named(names: &str) -> Identity {
+        Identity::made(tool("openssl"), names, false)
+    }
+
+    /// One that an authority signed.
+    #[track_caller]
+    pub fn signed() -> Identity {
+        Identity::made(tool("openssl"), HERE, true)
+    }
+
+    /// One that was valid in the first days of a year, and is not any more or not yet.
+    #[track_caller]
+    pub fn of_year(year: u32, is_signed: bool) -> Identity {
+        let mut make = tool("faketime");
+        make.arg(format!("{year}-01-02 00:00:00")).arg("openssl");
+        Identity::made(make, HERE, is_signed)
+    }
+
+    fn made(mut make: Command, names: &str, is_signed: bool) -> Identity {
         let work = Work::new();
         let (certificate, key) = (work.join("tls.crt"), work.join("tls.key"));
-        let mut make = tool("openssl");
         make.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+        let mut authority = certificate.clone();
+        if is_signed {
+            authority = work.join("ca.crt");
+            let ca_key = work.join("ca.key");
+            let mut ca = tool("openssl");
+            ca.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]);
+            run(ca.args(["-subj", "/CN=authority", "-keyout"]).arg(&ca_key).arg("-out").arg(&authority));
+            make.args(["-addext", "basicConstraints=critical,CA:FALSE", "-CA"])
+                .arg(&authority)
+                .arg("-CAkey")
+                .arg(ca_key);
+        }
         make.args(["-subj", "/CN=localhost", "-addext", &format!("subjectAltName={names}")]);
-        // What is its own authority and a server's certificate in one is refused where it says so.
-        make.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
         run(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
-        Identity { certificate, key, _work: work }
+        Identity { certificate, key, authority, _work: work }
     }
 
     fn config(&self) -> rustls::ServerConfig {
@@ -257,13 +303,16 @@ fn converse(stream: TcpStream, shared: &Shared, tls: Option<Arc<rustls::ServerCo
         None => Box::new(stream),
     };
     let mut stream = BufReader::new(stream);
-    while let Some(seen) = read(&mut stream) {
+    while let Some(mut seen) = head(&mut stream) {
+        let behaviour = (seen.method != "CONNECT").then(|| next(shared, &seen.path));
+        let whole = receive(&mut stream, &mut seen, behaviour.as_ref());
         shared.seen.lock().expect("the requests").push(seen.clone());
-        let open = if seen.method == "CONNECT" {
-            stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok()
-        } else {
-            let behaviour = next(shared, &seen.path);
-            answer(stream.get_mut(), &seen, &behaviour, shared).unwrap_or(false)
+        let open = match &behaviour {
+            None => stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok(),
+            Some(behaviour) if whole || behaviour.early => {
+                answer(stream.get_mut(), &seen, behaviour, shared).unwrap_or(false) && whole
+            }
+            Some(_) => false,
         };
         if !open {
             break;
@@ -282,7 +331,7 @@ fn next(shared: &Shared, path: &str) -> Behaviour {
     }
 }
 
-fn read(stream: &mut impl BufRead) -> Option<Seen> {
+fn head(stream: &mut impl BufRead) -> Option<Seen> {
     let mut line = || {
         let mut line = String::new();
         let n = stream.read_line(&mut line).ok()?;
@@ -299,11 +348,22 @@ fn read(stream: &mut impl BufRead) -> Option<Seen> {
             None => break,
         }
     }
-    let mut seen = Seen { method, path, headers, body: Vec::new() };
+    Some(Seen { method, path, headers, body: Vec::new() })
+}
+
+/// Receives the body, as far as `said` lets it come; whether all of it came.
+fn receive(stream: &mut BufReader<Box<dyn Stream>>, seen: &mut Seen, said: Option<&Behaviour>) -> bool {
     let length = seen.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    seen.body = vec![0; length];
-    stream.read_exact(&mut seen.body).ok()?;
-    Some(seen)
+    if said.is_some_and(|said| said.early) {
+        return length == 0;
+    }
+    if seen.header("expect").is_some() {
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let _ = stream.get_mut().flush();
+    }
+    let wanted = said.and_then(|said| said.hang_up_after).unwrap_or(length).min(length);
+    let came = stream.take(wanted as u64).read_to_end(&mut seen.body);
+    came.is_ok() && seen.body.len() == length && said.is_none_or(|said| said.hang_up_after.is_none())
 }
 
 /// Answers one request; whether the connection stays open.

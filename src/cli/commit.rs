@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 /// A commit, and where in it the user stands.
 pub struct At {
-    repository: Repository,
+    /// Where it is.
+    pub repository: Repository,
     /// The commit.
     pub commit: Commit,
     /// The revision, as the user calls it.
@@ -19,15 +20,11 @@ pub struct At {
 }
 
 impl At {
-    /// The commit that a revision names, in the repository that the user stands in.
-    pub fn new(rev: &str, env: &Env) -> Result<Self, String> {
+    /// The commit that a revision names, in the repository of a folder, or of the one that the user stands in.
+    pub fn new(rev: &str, folder: Option<&Path>, env: &Env) -> Result<Self, String> {
         let cwd = env.cwd.as_ref().map_err(|error| format!("the folder you stand in cannot be found: {error}"))?;
-        let found = match Repository::discover(cwd) {
-            // A bare one.
-            Err(GitError::NoRepository { .. }) => Repository::open(cwd),
-            found => found,
-        };
-        let repository = found.map_err(|error| format!("--rev {rev}: {}", told(&error)))?;
+        let cwd = folder.unwrap_or(cwd);
+        let repository = repository(cwd).map_err(|error| format!("--rev {rev}: {}", told(&error)))?;
         let commit = repository.resolve(rev).map_err(|error| format!("--rev {rev}: {}", told(&error)))?;
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let here = repository.top().and_then(|top| Some(real(cwd).strip_prefix(real(top)).ok()?.to_owned()));
@@ -65,7 +62,7 @@ impl At {
     }
 
     /// A path that is relative to where the user stands, as a path of the commit.
-    fn inside(&self, name: &Path) -> Result<PathBuf, String> {
+    pub fn inside(&self, name: &Path) -> Result<PathBuf, String> {
         let outside = || format!("{} is outside the repository", name.display());
         let mut path = self.here.clone();
         let mut rest = name;
@@ -89,7 +86,8 @@ impl At {
         path.strip_prefix(&self.here).unwrap_or(path).display().to_string()
     }
 
-    fn shown(&self) -> String {
+    /// What to call it.
+    pub fn shown(&self) -> String {
         let short = self.commit.id.get(..12).unwrap_or(&self.commit.id);
         format!("the commit {short} ({})", self.rev)
     }
@@ -105,8 +103,16 @@ impl At {
     }
 }
 
+/// The repository of a folder, which may be a bare one.
+pub fn repository(folder: &Path) -> Result<Repository, GitError> {
+    match Repository::discover(folder) {
+        Err(GitError::NoRepository { .. }) => Repository::open(folder),
+        found => found,
+    }
+}
+
 /// What git says, with what to do about it.
-fn told(error: &GitError) -> String {
+pub fn told(error: &GitError) -> String {
     match error.help() {
         Some(help) => format!("{error}; {help}"),
         None => error.to_string(),

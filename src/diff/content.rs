@@ -1,0 +1,162 @@
+//! What differs inside files: lines of a text, sections of an ELF file, members of an archive, else bytes.
+//!
+//! Files whose content differs are read from both layers a second time and put aside; how many and how large they may be is
+//! bounded. Archives are opened one level deep.
+
+mod binary;
+mod members;
+mod text;
+mod trace;
+
+pub use binary::{Bytes, Section};
+pub use members::{MemberChange, MemberDifference, MemberField, Members};
+pub use text::Lines;
+pub use trace::Trace;
+
+use super::entries::{TarDifference, Wanted};
+use super::{Context, DiffError, Which};
+use crate::layer::read::TarReader;
+use crate::source::archive::{Fault, Limits, Slice, Spool};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+/// What differs in the content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentDifference {
+    /// What was found.
+    pub detail: Detail,
+    /// What the differing bytes look like.
+    pub traces: Vec<Trace>,
+}
+
+/// What differs in the content of a file, by what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Both are texts.
+    Text(Lines),
+    /// Both are archives of one format, or compressed streams.
+    Members(Members),
+    /// Anything else.
+    Bytes(Bytes),
+    /// It was not compared.
+    Skipped(Skipped),
+}
+
+/// Why a content was not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    /// It is larger than is looked at.
+    TooLarge,
+    /// Enough others were compared.
+    TooMany,
+    /// It could not be read again.
+    Unreadable,
+}
+
+impl From<Skipped> for ContentDifference {
+    fn from(skipped: Skipped) -> Self {
+        Self { detail: Detail::Skipped(skipped), traces: Vec::new() }
+    }
+}
+
+/// Opens the tar of a layer again.
+pub(super) type Open<'a> = dyn Fn() -> io::Result<Box<dyn Read + Send + 'a>> + Sync + 'a;
+
+/// Compares the contents of files, and puts what was found to their entries.
+pub(super) fn compare(
+    a: &Open,
+    b: &Open,
+    mut wanted: Vec<Wanted>,
+    tar: &mut TarDifference,
+    context: &Context,
+) -> Result<(), DiffError> {
+    let limits = &context.limits;
+    if limits.files == 0 || wanted.is_empty() {
+        return Ok(());
+    }
+    wanted.sort_by(|x, y| x.path.cmp(&y.path));
+    let (mut sums, mut files) = ((0_u64, 0_u64), 0);
+    let mut chosen = Vec::new();
+    for file in wanted {
+        let sizes = (file.a.size, file.b.size);
+        let sum = (sums.0.saturating_add(sizes.0), sums.1.saturating_add(sizes.1));
+        let skipped = match () {
+            () if sizes.0.max(sizes.1) > limits.file => Some(Skipped::TooLarge),
+            () if files >= limits.files || sum.0.max(sum.1) > limits.files_bytes => Some(Skipped::TooMany),
+            () => None,
+        };
+        match skipped {
+            Some(skipped) => tar.tell(&file.path, skipped.into()),
+            None => {
+                (sums, files) = (sum, files.saturating_add(1));
+                chosen.push(file);
+            }
+        }
+    }
+    let places = |which: Which| {
+        let place = |file: &Wanted| (if which == Which::A { file.a.place } else { file.b.place }, ());
+        chosen.iter().map(place).collect::<BTreeMap<usize, ()>>()
+    };
+    let (from, to) = std::thread::scope(|threads| {
+        let other = threads.spawn(|| fetch(b, places(Which::B), context));
+        let from = fetch(a, places(Which::A), context);
+        (from, other.join().unwrap_or_else(|_| Ok(BTreeMap::new())))
+    });
+    let (from, to) = (from?, to?);
+    for file in &chosen {
+        context.check()?;
+        let difference = match (from.get(&file.a.place), to.get(&file.b.place)) {
+            (Some(x), Some(y)) => contents(&file.path, x, y, context),
+            _ => Skipped::Unreadable.into(),
+        };
+        tar.tell(&file.path, difference);
+    }
+    Ok(())
+}
+
+impl TarDifference {
+    fn tell(&mut self, path: &[u8], content: ContentDifference) {
+        if let Ok(at) = self.entries.binary_search_by(|entry| entry.path.as_slice().cmp(path))
+            && let Some(entry) = self.entries.get_mut(at)
+        {
+            entry.content = Some(content);
+        }
+    }
+}
+
+/// Puts the contents of some entries aside, by their places in the tar. What cannot be read is left out.
+fn fetch(open: &Open, places: BTreeMap<usize, ()>, context: &Context) -> Result<BTreeMap<usize, Slice>, DiffError> {
+    let mut found = BTreeMap::new();
+    let Some((&last, ())) = places.last_key_value() else { return Ok(found) };
+    let Ok(tar) = open() else { return Ok(found) };
+    let limits = Limits { bytes: context.limits.files_bytes, ..Limits::default() };
+    let mut spool = Spool::new(context.scratch, &limits);
+    let mut reader = TarReader::new(tar);
+    for place in 0..=last {
+        context.check()?;
+        let Ok(Some(entry)) = reader.next() else { break };
+        if let crate::layer::read::RawKind::File { size } = entry.kind
+            && places.contains_key(&place)
+        {
+            match spool.copy(size, reader.data()) {
+                Ok(slice) => {
+                    found.insert(place, slice);
+                }
+                Err(Fault::Spool { source, .. }) => {
+                    return Err(DiffError::Scratch { folder: context.scratch.to_owned(), source });
+                }
+                Err(_) => break,
+            }
+        }
+    }
+    match spool.finish() {
+        Err(Fault::Spool { source, .. }) => Err(DiffError::Scratch { folder: context.scratch.to_owned(), source }),
+        _ => Ok(found),
+    }
+}
+
+/// What differs between two contents that do differ.
+fn contents(path: &[u8], a: &Slice, b: &Slice, context: &Context) -> ContentDifference {
+    let found = members::compare(a, b, context).or_else(|| text::compare(a, b)).or_else(|| binary::compare(path, a, b));
+    found.unwrap_or_else(|| Skipped::Unreadable.into())
+}

@@ -1,0 +1,94 @@
+//! The files of a layout as they lie there, for whoever judges them: no symlink is followed, no pipe waited for.
+
+use super::{Blob, Blobs, Place, open_file};
+use crate::tree::Printable;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read};
+
+/// What lies under a name.
+pub enum Lying {
+    /// A regular file.
+    File {
+        /// Its bytes.
+        reader: Box<dyn Read + Send>,
+        /// Their number.
+        length: u64,
+    },
+    /// A symbolic link.
+    Symlink,
+    /// A folder, pipe, device or socket.
+    Other,
+}
+
+impl Blobs {
+    /// Looks at a name of the layout; none if nothing is there.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn look(&self, name: &str) -> io::Result<Option<Lying>> {
+        let path = match &self.place {
+            Place::Folder { path, .. } => path.join(name),
+            place => {
+                let Ok(blob) = place.blob(name) else { return Ok(None) };
+                let length = match &blob {
+                    Blob::File(path) => fs::metadata(path)?.len(),
+                    Blob::Slice(slice) => slice.len(),
+                };
+                return Ok(Some(Lying::File { reader: blob.open()?, length }));
+            }
+        };
+        let metadata = match fs::symlink_metadata(&path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            metadata => metadata?,
+        };
+        if metadata.is_symlink() {
+            return Ok(Some(Lying::Symlink));
+        }
+        if !metadata.is_file() {
+            return Ok(Some(Lying::Other));
+        }
+        let file = open_file(&path)?;
+        let length = file.metadata()?.len();
+        Ok(Some(Lying::File { reader: Box::new(file), length }))
+    }
+
+    /// The names in `blobs` and in the folders there, sorted: `blobs/sha256/…`. None if there is no such folder.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn names(&self) -> io::Result<Option<BTreeSet<String>>> {
+        let Place::Folder { path, .. } = &self.place else {
+            let names = match &self.place {
+                Place::Tar { files, .. } => files.keys().map(|name| Printable(name).to_string()).collect(),
+                Place::Blobs { files, .. } => files.keys().cloned().collect::<Vec<_>>(),
+                Place::Folder { .. } => Vec::new(),
+            };
+            return Ok(Some(names.into_iter().filter(|name| name.starts_with("blobs/")).collect()));
+        };
+        let mut names = BTreeSet::new();
+        let top = path.join("blobs");
+        if !top.exists() {
+            return Ok(None);
+        }
+        // A symlink in the place of a folder is one of the names.
+        for entry in walkdir::WalkDir::new(&top).min_depth(1).max_depth(2).follow_root_links(true) {
+            let entry = entry.map_err(io::Error::from)?;
+            if entry.depth() == 1 && entry.file_type().is_dir() {
+                continue;
+            }
+            let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
+            names.insert(Printable(below.as_os_str().as_encoded_bytes()).to_string());
+        }
+        Ok(Some(names))
+    }
+
+    /// Whether any part of a layout is there.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        ["oci-layout", "index.json", "blobs"].iter().any(|name| self.look(name).is_ok_and(|lying| lying.is_some()))
+            || self.names().is_ok_and(|names| names.is_some_and(|names| !names.is_empty()))
+    }
+}

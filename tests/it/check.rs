@@ -1,0 +1,6 @@
+//! `rebake check`: sound images are sound, and each kind of damage is told from the others.
+
+mod damage;
+mod documents;
+mod entries;
+mod streams;

@@ -320,7 +320,8 @@ impl Hashes {
     }
 
     fn run(&mut self, queue: &Receiver<Arc<Vec<u8>>>, outline: &Outline, compression: Compression) {
-        let mut since = 0;
+        // Where an earlier build kept a state, this one does too.
+        let mut since = if self.from > 0 { MIDWAY } else { 0 };
         for block in queue {
             let mark = outline.blocks.get(self.from + self.midways.len());
             let keep = mark.is_some_and(|mark| mark.entry) && since >= MIDWAY;

@@ -129,7 +129,8 @@ impl Root {
         // As the walk will see them: a symlink on the way to a destination hides nothing.
         let real = |path: &Path| {
             let (there, there_real) = path.ancestors().find_map(|up| Some((up, fs::canonicalize(up).ok()?)))?;
-            Some(there_real.join(path.strip_prefix(there).ok()?))
+            // Without the slash that joining nothing leaves.
+            Some(there_real.join(path.strip_prefix(there).ok()?).components().collect::<PathBuf>())
         };
         let destination = destination.and_then(real);
         let written = [real(output), Some(folder.join(OUTPUT)), Some(folder.join(KEPT))];

@@ -4,7 +4,7 @@ use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
-use super::{Options, env::Env, print};
+use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
 use rebake::copy;
 use rebake::oci::{ImageName, Transport};
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Bake a stamped recipe although its folder differs from the commit; version and tags then end in -dirty
     #[arg(long)]
     allow_dirty: bool,
+    /// Make everything again, also what an earlier build to the same place made
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     sources: Sources,
 }
@@ -58,13 +61,14 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         Err(status) => return status,
     };
 
+    let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
     let mut built: Vec<Built> = Vec::new();
     for recipe in &recipes {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
         let order = world.order(recipe, options.jobs(env), stamping);
         let output = Path::new("rebake-out");
         let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
-        let goal = Goal { destination: near, output, locked: arguments.locked };
+        let goal = Goal { destination: near, output, locked: arguments.locked, rebuild: rebuild.as_ref() };
         match build(&order, &goal) {
             Ok(mut image) => {
                 if let Some(there) = &there

@@ -55,6 +55,12 @@ fn repository(text: &str) -> Result<String, Diagnostic> {
         let mistake = Diagnostic::new(format!("`{text}` has capital letters: a repository name is lower-case"));
         return Err(mistake.help(format!("write \"{}\"", text.to_ascii_lowercase())));
     }
+    // The grammar of references is a large regular expression, which takes longer to compile than a small image to bake:
+    // it is asked about unusual names only.
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if text.len() < 200 && text.split('/').all(|part| part.split(['-', '.']).all(word)) {
+        return Ok(text.to_owned());
+    }
     match text.parse::<oci_spec::distribution::Reference>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) if text.len() > 255 => refuse("is longer than 255 characters"),

@@ -24,6 +24,7 @@ mod pantry;
 mod push;
 mod read;
 mod readme;
+mod rebuild;
 mod recipes;
 mod registry;
 mod reproduce;

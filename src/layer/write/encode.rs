@@ -10,6 +10,17 @@ use std::io;
 /// Edition 2026. A frame says the size of its content, and has neither dictionary id nor checksum.
 const ZSTD_LEVEL: i32 = 3;
 
+/// The encoder, told from all others that ever wrote or will write other bytes. Only what is kept from build to build on one
+/// machine depends on it.
+#[must_use]
+pub fn id(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => "gzip: miniz_oxide 0.9.1, level 6, 512 KiB",
+        Compression::Zstd => "zstd: 1.5.7, level 3, 2 MiB",
+        Compression::None => "none",
+    }
+}
+
 /// How many bytes before a block its encoder wants to see.
 #[must_use]
 pub fn window(compression: Compression) -> usize {

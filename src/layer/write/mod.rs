@@ -1,7 +1,7 @@
 //! Writes a layer: a tree becomes a tar stream, the stream becomes blocks, the blocks a compressed blob and two digests.
 
 mod cut;
-mod deflate;
+pub mod deflate;
 mod encode;
 mod header;
 mod outline;

@@ -425,7 +425,7 @@ fn target(destination: &ImageName, platforms: usize) -> Result<Target<'_>, Failu
             "{destination}: a docker-archive holds one platform, and the recipe has {platforms}; use oci-archive:FILE"
         ))),
         Transport::Registry(_) => Err(Failure::Unsupported(format!(
-            "{destination}: this version of rebake does not push; build to oci:DIR and copy that with skopeo"
+            "{destination}: an image is built onto this disk; copy it to the registry from there"
         ))),
     }
 }

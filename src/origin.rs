@@ -5,11 +5,13 @@
 
 use crate::build::digest;
 use crate::git::{GitError, Repository};
-use crate::oci::Digest;
+use crate::oci::{Digest, Platform};
 use crate::pantry::{Packed, Pantry};
 use crate::preserve::{PreserveError, restore};
-use crate::recipe::{Provenance, Stamp, Syntax, parse};
+use crate::recipe::{self, Provenance, Recipe, Stamp, Syntax, Variables, parse};
 use crate::transport::Image;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -27,6 +29,9 @@ pub struct Origin {
     pub recipe: Option<Digest>,
     /// The same of its lock.
     pub lock: Option<Digest>,
+    /// Labels and annotations of its first platform.
+    texts: [BTreeMap<String, String>; 2],
+    platform: Platform,
 }
 
 /// Why an image's recipe cannot be found by its origin.
@@ -77,7 +82,7 @@ pub enum OriginError {
         path: String,
     },
     /// The recipe asks for something that no commit says.
-    #[error("the recipe uses {{git.branch}}, and a commit does not say on which branch it was built")]
+    #[error("the recipe uses {{git.branch}}, and neither the commit nor the image says on which branch it was built")]
     Branch,
     /// Git's word.
     #[error(transparent)]
@@ -95,6 +100,15 @@ pub enum OriginError {
     },
 }
 
+/// A word of an image that nothing at hand confirms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The branch that it was built on: no commit says so.
+    Branch(String),
+    /// The address of its repository, and that of the clone's own remote.
+    Source(String, Option<String>),
+}
+
 /// A recipe that was found: its file in a folder with all that it needs beside it.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -106,6 +120,8 @@ pub struct Found {
     pub left_out: Vec<String>,
     /// Whether recipe and lock are, to the byte, those that the image names.
     pub is_named: bool,
+    /// What the image alone says of its making: what goes into the rebuilt image as it stands there.
+    pub claims: Vec<Claim>,
 }
 
 const SOURCE: &str = "org.opencontainers.image.source";
@@ -118,6 +134,14 @@ impl Origin {
     /// What the annotations of an image say, of its index or of its first manifest.
     #[must_use]
     pub fn of(image: &Image) -> Option<Self> {
+        let strings = |value: Option<&Value>| -> BTreeMap<String, String> {
+            let map = value.and_then(Value::as_object).into_iter().flatten();
+            map.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+        };
+        let first = image.manifests.first();
+        let labels = strings(first.and_then(|first| first.config.json.pointer("/config/Labels")));
+        let annotations = strings(first.and_then(|first| first.document.json.get("annotations")));
+        let platform = first.and_then(|first| first.platform.clone()).unwrap_or_else(Platform::linux_amd64);
         let documents = std::iter::once(&image.top).chain(image.manifests.iter().map(|manifest| &manifest.document));
         documents.into_iter().find_map(|document| {
             let text = |name: &str| document.annotation(name).map(str::to_owned);
@@ -128,6 +152,8 @@ impl Origin {
                 path: text(RECIPE_PATH)?,
                 recipe: digest(RECIPE_DIGEST),
                 lock: digest(LOCK_DIGEST),
+                texts: [labels.clone(), annotations.clone()],
+                platform: platform.clone(),
             })
         })
     }
@@ -188,7 +214,7 @@ impl Origin {
             recipes.into_iter().find(|packed| self.is_of(packed)).map(|packed| (pantry, packed))
         });
         let (pantry, packed) = packed.ok_or_else(|| {
-            let names = pantries.iter().map(|pantry| pantry.folder().display().to_string());
+            let names = pantries.iter().map(Pantry::name);
             OriginError::NotInPantry {
                 pantries: names.collect::<Vec<_>>().join(", "),
                 revision: self.revision.clone(),
@@ -196,7 +222,32 @@ impl Origin {
             }
         })?;
         restore(pantry, packed, folder, scratch, interrupt).map_err(Box::new)?;
-        Ok(self.held(Found { file: folder.join(&packed.file), stamp: None, left_out: Vec::new(), is_named: false }))
+        Ok(self.held(Found {
+            file: folder.join(&packed.file),
+            stamp: None,
+            left_out: Vec::new(),
+            is_named: false,
+            claims: Vec::new(),
+        }))
+    }
+
+    /// The branch, by what the recipe makes of it in labels and annotations: each text around it must be the image's. A commit
+    /// does not know its branch, so nobody can say more.
+    fn branch(&self, recipe: &Recipe<recipe::Source>, stamp: &Stamp) -> Option<String> {
+        const HERE: &str = "\0";
+        let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
+        let stamp = Stamp { branch: Some(HERE.to_owned()), ..stamp.clone() };
+        let variables = Variables::new(&recipe.image.name, version, &self.platform).with_stamp(&stamp);
+        let mut of_recipe = [&recipe.config.labels, &recipe.annotations].into_iter().zip(&self.texts);
+        of_recipe.find_map(|(recipe, image)| {
+            let asked = recipe.iter().filter(|(_, text)| text.value.has("git.branch"));
+            asked.into_iter().find_map(|(name, text)| {
+                let text = text.value.expand(&variables);
+                let (before, after) = (text.split(HERE).next()?, text.rsplit(HERE).next()?);
+                let branch = image.get(name)?.strip_prefix(before)?.strip_suffix(after)?;
+                (text.matches(HERE).count() == 1 && !branch.is_empty()).then(|| branch.to_owned())
+            })
+        })
     }
 
     fn is_of(&self, packed: &Packed) -> bool {
@@ -240,22 +291,29 @@ pub fn at(
     let lock = fs::read(file.with_extension("lock")).ok();
     let provenance =
         Provenance { path: path.display().to_string(), recipe: digest(&text), lock: lock.as_deref().map(digest) };
+    let mut claims = Vec::new();
     // What is wrong with its text is said by whoever bakes it.
     let stamp = match parse(&String::from_utf8_lossy(&text), syntax) {
         Ok(recipe) if !recipe.stamps().is_empty() => {
             let facts = repository.facts_at(revision, recipe.stamp_of("git.describe").is_some())?;
             // Tags are no part of the image.
             let mut texts = recipe.config.labels.values().chain(recipe.annotations.values());
-            if facts.branch.is_none() && texts.any(|text| text.value.has("git.branch")) {
-                return Err(OriginError::Branch);
-            }
+            let asked = facts.branch.is_none() && texts.any(|text| text.value.has("git.branch"));
+            let own = facts.source.clone();
             let source = named.map_or(facts.source, |origin| origin.source.clone());
             let source = source.filter(|_| recipe.image.origin.is_some());
+            claims.extend(source.clone().filter(|_| source != own).map(|source| Claim::Source(source, own)));
             let branch = Some(facts.branch.unwrap_or_default()).filter(|_| recipe.stamp_of("git.branch").is_some());
             let (commit, time, describe) = (facts.commit, facts.time, facts.describe);
-            Some(Stamp { commit, time, describe, branch, source, dirty: false, provenance })
+            let mut stamp = Stamp { commit, time, describe, branch, source, dirty: false, provenance };
+            if asked {
+                let branch = named.and_then(|origin| origin.branch(&recipe, &stamp)).ok_or(OriginError::Branch)?;
+                claims.push(Claim::Branch(branch.clone()));
+                stamp.branch = Some(branch);
+            }
+            Some(stamp)
         }
         _ => None,
     };
-    Ok(Found { file, stamp, left_out, is_named: true })
+    Ok(Found { file, stamp, left_out, is_named: true, claims })
 }

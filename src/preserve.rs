@@ -233,7 +233,7 @@ pub fn restore(
     interrupt: &AtomicBool,
 ) -> Result<Restored, PreserveError> {
     let damaged = |what: &str, why: String| {
-        let folder = pantry.folder().to_owned();
+        let folder = pantry.name().into();
         PreserveError::Pantry(PantryError::Damaged { folder, what: what.to_owned(), why })
     };
     let text = |descriptor| -> Result<String, PreserveError> {
@@ -243,7 +243,7 @@ pub fn restore(
     let recipe = text(&packed.recipe)?;
     let lock = packed.lock.as_ref().map(text).transpose()?;
     let digest = packed.files.digest;
-    let path = match pantry.find(digest, interrupt).map_err(failed(pantry.folder().display().to_string()))? {
+    let path = match pantry.find(digest, interrupt).map_err(failed(pantry.name()))? {
         Found::Sound(path) => path,
         Found::Damaged => return Err(damaged(&digest.to_string(), "has other bytes than its name says".to_owned())),
         Found::Missing => return Err(damaged(&digest.to_string(), "is missing".to_owned())),

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A layer that has grown to more than this, and to more than that many times what was read of it, is a bomb: deflate
 /// cannot do much more than a thousandfold, and real layers of this size stay below twenty.
-const BOMB: u64 = 1 << 30;
+const BOMB: u64 = 4 << 30;
 const RATIO: u64 = 250;
 
 /// Something that names a blob.

@@ -61,7 +61,7 @@ fn run(config: &Fields<'_>, findings: &mut Findings) {
     config.strings("Labels", findings);
     config.object("Volumes", findings);
     for (at, entry) in config.texts("Env", findings).unwrap_or_default() {
-        if !entry.find('=').is_some_and(|at| at > 0) {
+        if entry.find('=').is_none_or(|at| at == 0) {
             findings.add(Place::field(config.subject, at), Fault::Env(shortened(entry)));
         }
     }

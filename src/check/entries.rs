@@ -29,6 +29,9 @@ pub(super) fn entries(
     while let Some(entry) = reader.next()? {
         *count += 1;
         walk.entry(&entry);
+        if matches!(entry.kind, RawKind::File { .. }) && reader.contiguous().is_none() {
+            walk.wrong(&entry.path, Fault::Sparse);
+        }
         if walk.known.len() > ENTRIES || *count > ENTRIES as u64 {
             let what = "paths";
             walk.findings.add(Place::whole(subject), Fault::TooMany { what, limit: ENTRIES as u64 });

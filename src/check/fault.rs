@@ -13,6 +13,8 @@ pub enum Fault {
     NoFile,
     #[error("it is a symlink: whoever carries the layout away leaves behind what it points at")]
     Symlink,
+    #[error("it is a symlink that leads to no file")]
+    Dangling,
     #[error("it is no regular file")]
     NotAFile,
     #[error("its version is `{}`, and only 1.0.0 is known", Printable(.0.as_bytes()))]
@@ -57,6 +59,10 @@ pub enum Fault {
     NoMediaType,
     #[error("the media type `{}` is not known: what it names was not judged", Printable(.0.as_bytes()))]
     UnknownMediaType(String),
+    #[error(
+        "{0} is an image of a format that nobody reads any more, and it is not judged; push it again with a newer tool"
+    )]
+    Obsolete(String),
     #[error("`{}` stands in a document of the other kind: OCI's and Docker's are mixed", Printable(.0.as_bytes()))]
     Mixed(String),
     #[error("`{}` is no layer", Printable(.0.as_bytes()))]
@@ -79,6 +85,8 @@ pub enum Fault {
     SamePlatform(String),
     #[error("it is listed before")]
     Twice,
+    #[error("the name `{}` should be of letters, digits and -._:@/+", Printable(.0.as_bytes()))]
+    RefName(String),
     #[error("another image before it is called `{}` too", Printable(.0.as_bytes()))]
     SameName(String),
     #[error("more than {0} indexes inside each other")]
@@ -153,6 +161,8 @@ pub enum Fault {
     LinkToWhiteout(Vec<u8>),
     #[error("the hard link's target `{}` is no path: it {error}", Printable(target))]
     LinkPath { target: Vec<u8>, error: PathError },
+    #[error("it is stored as a sparse file, which the specification advises against: not every reader takes it")]
+    Sparse,
     #[error("the symlink's target is empty, has a NUL, or is longer than 4095 bytes")]
     SymlinkTarget,
     #[error("the whiteout names nothing that could be taken away")]
@@ -176,6 +186,8 @@ impl Fault {
         match self {
             Self::NoFile | Self::Missing { .. } => "missing",
             Self::Symlink => "symlink",
+            Self::Dangling => "dangling",
+            Self::Sparse => "sparse",
             Self::NotAFile => "not-a-file",
             Self::LayoutVersion(_) => "layout-version",
             Self::BlobName => "blob-name",
@@ -195,6 +207,7 @@ impl Fault {
             Self::MediaType { .. } => "media-type",
             Self::NoMediaType => "media-type-missing",
             Self::UnknownMediaType(_) => "media-type-unknown",
+            Self::Obsolete(_) => "media-type-obsolete",
             Self::Mixed(_) => "media-type-mixed",
             Self::NotALayer(_) => "not-a-layer",
             Self::Ambiguous => "ambiguous",
@@ -205,6 +218,7 @@ impl Fault {
             Self::UnknownPlatform(_) => "platform-unknown",
             Self::SamePlatform(_) => "platform-twice",
             Self::Twice => "listed-twice",
+            Self::RefName(_) => "ref-name",
             Self::SameName(_) => "name-twice",
             Self::Depth(_) => "depth",
             Self::TooMany { .. } => "too-many",
@@ -255,8 +269,9 @@ impl Fault {
     pub fn severity(&self) -> Severity {
         match self {
             Self::BlobName
+            | Self::Symlink
+            | Self::Sparse
             | Self::Elsewhere { .. }
-            | Self::Unverified { .. }
             | Self::NoMediaType
             | Self::UnknownMediaType(_)
             | Self::Mixed(_)
@@ -264,6 +279,7 @@ impl Fault {
             | Self::UnknownPlatform(_)
             | Self::SamePlatform(_)
             | Self::Twice
+            | Self::RefName(_)
             | Self::SameName(_)
             | Self::Port(_)
             | Self::GzipMembers

@@ -1,11 +1,12 @@
 //! What makes a folder or archive an image layout (image-spec, "image-layout.md").
 
-use super::documents::{Documents, REF_NAME};
+use super::documents::Documents;
 use super::fault::Fault;
 use super::fields::{self, Fields, shortened};
 use super::finding::{Place, Subject};
+use super::members::REF_NAME;
 use super::name::Name;
-use super::origin::{Got, Opened};
+use super::origin::Got;
 use super::pointer::Pointer;
 use crate::oci::{Digest, ImageName, media_type};
 use crate::source::image::ImageError;
@@ -64,7 +65,9 @@ impl Documents<'_> {
             let found = members(index).find(|member| wanted.fits(&Fields::of(&subject, member)));
             digest = found.and_then(|member| Some(member.get("digest")?.as_str()?.to_owned()));
             match (&wanted, found) {
-                (Wanted::Tag(tag), None) => return Err(self.choice(format!("no image has the tag `{tag}`"))),
+                (Wanted::Tag(tag), None) if index.get("manifests").is_some_and(Value::is_array) => {
+                    return Err(self.choice(format!("no image has the tag `{tag}`")));
+                }
                 (Wanted::Digest(pinned), None) => {
                     self.stored(*pinned)?;
                     digest = Some(pinned.to_string());
@@ -137,23 +140,20 @@ impl Documents<'_> {
             self.findings.add(Place::whole(&top), Fault::NoFile);
             return Ok(());
         };
-        if let Opened::Wrong(Fault::Symlink) = self.origin.file("blobs")? {
+        if layout.is_symlink("blobs") {
             self.findings.add(Place::whole(&top), Fault::Symlink);
         }
         for path in names {
+            if layout.is_symlink(&path) {
+                self.findings.add(Place::whole(&Subject::File(path.clone())), Fault::Symlink);
+            }
             match Name::of_file(&path) {
                 Some(name) if self.has(&name) => {}
                 Some(name) => {
                     self.others += 1;
                     self.unnamed(name);
                 }
-                None => {
-                    let fault = match self.origin.file(&path)? {
-                        Opened::Wrong(fault @ Fault::Symlink) => fault,
-                        _ => Fault::BlobName,
-                    };
-                    self.findings.add(Place::whole(&Subject::File(path)), fault);
-                }
+                None => self.findings.add(Place::whole(&Subject::File(path)), Fault::BlobName),
             }
         }
         Ok(())

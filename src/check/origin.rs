@@ -65,7 +65,7 @@ impl<'a> Origin<'a> {
         let Some(layout) = self.source.layout() else { return Ok(Opened::Missing) };
         Ok(match layout.look(path).map_err(|error| self.failed(path, error))? {
             None => Opened::Missing,
-            Some(Lying::Symlink) => Opened::Wrong(Fault::Symlink),
+            Some(Lying::Symlink) => Opened::Wrong(Fault::Dangling),
             Some(Lying::Other) => Opened::Wrong(Fault::NotAFile),
             Some(Lying::File { reader, length }) => Opened::Here { reader, length: Some(length) },
         })

@@ -6,18 +6,22 @@ use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
+use rebake::copy;
+use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tempfile::TempDir;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// A rebake.toml or rebake.json, or a folder that has one [default: this folder, then its parents]
     #[arg(value_name = "RECIPE")]
     recipes: Vec<PathBuf>,
-    /// oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG] or a folder [default: rebake-out/NAME]
+    /// oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], docker://HOST/NAME[:TAG] or a folder
+    /// [default: rebake-out/NAME]
     #[arg(short, long, value_name = "DEST")]
     output: Option<String>,
     /// Fail if an input is not in the lock, or if the image is not the one that the lock expects
@@ -42,9 +46,12 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
                 "-o is the place of one image: with several recipes leave it out, or build them one by one".to_owned()
             );
         }
-        Ok((destination, recipes::find(&arguments.recipes, env)?, World::new(&arguments.sources, env, report)?))
+        let paths = recipes::find(&arguments.recipes, env)?;
+        let world = World::new(&arguments.sources, env, report)?;
+        let there = destination.as_ref().map(|there| Remote::begin(there, &world, env)).transpose()?.flatten();
+        Ok((destination, there, paths, world))
     })();
-    let (destination, paths, world) = match prepared {
+    let (destination, there, paths, world) = match prepared {
         Ok(prepared) => prepared,
         Err(message) => return report.failure(&message),
     };
@@ -60,10 +67,17 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
         let order = world.order(recipe, options.jobs(env), stamping);
         let output = Path::new("rebake-out");
-        let goal =
-            Goal { destination: destination.as_ref(), output, locked: arguments.locked, rebuild: rebuild.as_ref() };
+        let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
+        // What is on its way to a registry stands nowhere for the next build.
+        let rebuild = rebuild.as_ref().filter(|_| there.is_none());
+        let goal = Goal { destination: near, output, locked: arguments.locked, rebuild };
         match build(&order, &goal) {
-            Ok(image) => {
+            Ok(mut image) => {
+                if let Some(there) = &there
+                    && let Err(message) = there.push(&mut image, &world, report)
+                {
+                    return report.failure(&message);
+                }
                 detail(report, &image);
                 built.push(image);
             }
@@ -82,6 +96,53 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         references(&built)
     };
     print(report, result.as_bytes())
+}
+
+/// A registry: the image is built into a layout that nobody else sees, and copied from there.
+struct Remote {
+    near: ImageName,
+    far: ImageName,
+    _folder: TempDir,
+}
+
+impl Remote {
+    /// Makes room for the image, if it is to go to a registry.
+    fn begin(far: &ImageName, world: &World, env: &Env) -> Result<Option<Self>, String> {
+        if !matches!(far.transport, Transport::Registry(_)) {
+            return Ok(None);
+        }
+        if far.digest.is_some() {
+            return Err(format!("-o {far}: a digest cannot be chosen, it is what the recipe gives"));
+        }
+        if world.access().online.is_none() {
+            return Err(format!("-o {far} is in a registry, and --offline asks none"));
+        }
+        let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(&env.scratch);
+        let folder = folder.map_err(|error| format!("cannot make a folder in {}: {error}", env.scratch.display()))?;
+        let near = ImageName::layout(folder.path().join("image"));
+        Ok(Some(Self { near, far: far.clone(), _folder: folder }))
+    }
+
+    /// Brings the image there, which is then known by the name that it has there.
+    fn push(&self, built: &mut Built, world: &World, report: &Report) -> Result<(), String> {
+        let order = copy::Order {
+            source: &self.near,
+            destination: &self.far,
+            tags: &[],
+            platform: None,
+            all: false,
+            access: world.access(),
+            notice: &|text| report.notice(text),
+            detail: &|text| report.detail(text),
+        };
+        let copied = copy::copy(&order).map_err(|error| error.to_string())?;
+        built.tags = copied.images.into_iter().flat_map(|image| image.tags).collect();
+        if let Transport::Registry(name) = &self.far.transport {
+            built.name.clone_from(name);
+        }
+        built.destination = self.far.to_string();
+        Ok(())
+    }
 }
 
 /// Reads all recipes and pins them.

@@ -146,7 +146,7 @@ fn values(field: &Field) -> (String, String, String) {
         }
         Field::Target(a, b) => ("target", text(a), text(b)),
         Field::Device(a, b) => ("device", format!("{},{}", a.0, a.1), format!("{},{}", b.0, b.1)),
-        Field::Repeated(a, b) => ("times in the tar", a.to_string(), b.to_string()),
+        Field::Repeated(a, b, _) => ("times in the tar", a.to_string(), b.to_string()),
         Field::Mode(a, b) => ("mode", mode(*a), mode(*b)),
         Field::Owner(a, b) => ("owner", owner(*a), owner(*b)),
         Field::Mtime(a, b) => ("mtime", rfc3339(*a), rfc3339(*b)),

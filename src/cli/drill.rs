@@ -4,7 +4,7 @@ use super::commit::At;
 use super::pantry::{printable, shown};
 use super::recipes::{self, Recipe, Unreadable};
 use super::report::{Report, Source};
-use super::world::{heed_signals, pantry, store};
+use super::world::{Shelf, Sources, World, store};
 use super::{Options, env::Env, print};
 use rebake::drill::{Drill, Outcome, Row, Subject};
 use rebake::pantry::{Packed, Pantry};
@@ -20,9 +20,13 @@ pub struct Arguments {
     /// Recipes, or folders: every rebake.toml and rebake.json below them [default: this folder]
     #[arg(value_name = "RECIPE")]
     recipes: Vec<PathBuf>,
-    /// Take inputs from this pantry, and from nowhere else; may be given several times
-    #[arg(long, value_name = "DIR")]
+    /// Take inputs from this pantry, a folder or docker://HOST/NAME, and from nowhere else; may be given several times. One in
+    /// a registry is fetched before the first recipe is baked
+    #[arg(long, value_name = "PANTRY")]
     pantry: Vec<String>,
+    /// Let the registry of a pantry be asked without TLS, or with a certificate that nobody vouches for
+    #[arg(long)]
+    insecure: bool,
     /// Take recipes, locks and files from this commit, straight out of git; RECIPE then names paths in it
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
@@ -44,15 +48,23 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
 }
 
 fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> Result<ExitCode, String> {
-    let interrupt = heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let pantries: Vec<Pantry> = arguments.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?;
+    let world = World::new(&Sources::online(arguments.insecure), env, report)?;
+    let interrupt = &*world.interrupt;
+    let fetched = |name: &String| match Shelf::named(name)? {
+        Shelf::Folder(_) => world.pantry(name),
+        Shelf::Registry(name) => {
+            let mut distant = world.distant(&name)?;
+            distant.fetch(interrupt).and_then(|()| distant.open()).map_err(|error| error.to_string())
+        }
+    };
+    let pantries: Vec<Pantry> = arguments.pantry.iter().map(fetched).collect::<Result<_, _>>()?;
     let store = store(env).ok();
     let notice = |text: &str| report.notice(text);
     let drill = Drill {
         pantries: &pantries,
         store: store.as_ref(),
         scratch: &env.scratch,
-        interrupt: &interrupt,
+        interrupt,
         notice: &notice,
         jobs: options.jobs(env),
     };
@@ -140,7 +152,7 @@ impl Origin<'_> {
             }
             Self::Pantry(pantry, packed) => {
                 let folder = scratch()?;
-                let name = format!("{} in {}", packed.name, pantry.folder().display());
+                let name = format!("{} in {}", packed.name, pantry.name());
                 match restore(pantry, packed, folder.path(), drill.scratch, drill.interrupt) {
                     Ok(_) => Ok(on_disk(drill, &folder.path().join(&packed.file), name)),
                     Err(error) => unread(name, shown(&error)),

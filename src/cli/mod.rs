@@ -153,6 +153,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// A result that could not be said is a failure, whatever it was.
+fn written(status: ExitCode) -> Result<(), ExitCode> {
+    if status == ExitCode::SUCCESS { Ok(()) } else { Err(status) }
+}
+
 /// The result, and nothing else, on standard output.
 fn print(report: &report::Report, bytes: &[u8]) -> ExitCode {
     let mut out = std::io::stdout().lock();

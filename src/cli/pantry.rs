@@ -3,11 +3,13 @@
 use super::build::failed;
 use super::recipes::{self, Recipe};
 use super::report::Report;
-use super::world::{Sources, World, heed_signals, pantry, pantry_folder};
+use super::world::{Shelf, Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Failure, Stamping};
+use rebake::copy;
 use rebake::lock::{Lock, Locked};
-use rebake::pantry::{Fill, Image, Packed, Pantry, PantryError};
+use rebake::oci::{Digest, ImageName};
+use rebake::pantry::{Distant, Fill, Image, Packed, Pantry, PantryError};
 use rebake::preserve::{PreserveError, complete, fill, restore};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -20,7 +22,7 @@ use std::sync::atomic::Ordering;
 pub enum Command {
     /// Put recipes, their locks, their files and all their inputs into a pantry, beside what it holds
     Fill {
-        /// An image layout, made if it is not there: oci:DIR or a folder
+        /// An image layout, made if it is not there: oci:DIR or a folder; or docker://HOST/NAME[:TAG]
         dest: String,
         /// A rebake.toml or rebake.json, or a folder that has one [default: this folder, then its parents]
         #[arg(value_name = "RECIPE")]
@@ -30,32 +32,56 @@ pub enum Command {
     },
     /// Prove that a pantry is sound, and that it alone gives the image of each of its recipes
     Check {
-        /// oci:DIR or a folder
+        /// oci:DIR, a folder, or docker://HOST/NAME[:TAG]
         pantry: String,
+        #[command(flatten)]
+        reach: Reach,
     },
     /// List the recipes of a pantry and their inputs
     List {
-        /// oci:DIR or a folder
+        /// oci:DIR, a folder, or docker://HOST/NAME[:TAG]
         pantry: String,
+        #[command(flatten)]
+        reach: Reach,
     },
     /// Take a recipe, its lock and its files out of a pantry
     Restore {
-        /// oci:DIR or a folder
+        /// oci:DIR, a folder, or docker://HOST/NAME[:TAG]
         pantry: String,
         /// The name of the image, or the recipe's digest, as `list` shows them
         name: String,
         /// A new folder
         dir: PathBuf,
+        #[command(flatten)]
+        reach: Reach,
     },
+}
+
+/// How a pantry in a registry is reached.
+#[derive(Debug, clap::Args)]
+pub struct Reach {
+    /// Let registries be asked without TLS, or with a certificate that nobody vouches for
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Reach {
+    fn world<'a>(&self, env: &'a Env, report: &'a Report) -> Result<World<'a>, ExitCode> {
+        World::new(&Sources::online(self.insecure), env, report).map_err(|message| report.failure(&message))
+    }
 }
 
 pub fn run(command: &Command, options: &Options, env: &Env, report: &Report) -> ExitCode {
     let jobs = options.jobs(env);
     let done = match command {
         Command::Fill { dest, recipes, sources } => run_fill(dest, recipes, (sources, jobs), env, report),
-        Command::Check { pantry } => run_check(pantry, jobs, env, report),
-        Command::List { pantry } => run_list(pantry, report),
-        Command::Restore { pantry, name, dir } => run_restore(pantry, name, dir, env, report),
+        Command::Check { pantry, reach } => {
+            reach.world(env, report).and_then(|world| run_check(pantry, jobs, (&world, env), report))
+        }
+        Command::List { pantry, reach } => reach.world(env, report).and_then(|world| run_list(pantry, &world, report)),
+        Command::Restore { pantry, name, dir, reach } => {
+            reach.world(env, report).and_then(|world| run_restore(pantry, name, dir, (&world, env), report))
+        }
     };
     done.unwrap_or_else(|status| status)
 }
@@ -68,7 +94,10 @@ fn run_fill(
     report: &Report,
 ) -> Result<ExitCode, ExitCode> {
     let say = |message: String| report.failure(&message);
-    let folder = pantry_folder(dest).map_err(say)?;
+    let shelf = Shelf::named(dest).map_err(say)?;
+    if matches!(&shelf, Shelf::Registry(name) if name.digest.is_some()) {
+        return Err(say(format!("{dest}: a digest cannot be chosen, it is what the recipes give")));
+    }
     let paths = recipes::find(named, env).map_err(say)?;
     let world = World::new(sources, env, report).map_err(say)?;
     let recipes = paths.iter().map(|path| Recipe::read(path, report)).collect::<Result<Vec<_>, _>>()?;
@@ -77,7 +106,22 @@ fn run_fill(
         PantryError::Io { .. } => say(format!("{error}; the pantry is as it was")),
         error => say(error.to_string()),
     };
-    let mut pantry = Fill::begin(&folder, &world.interrupt).map_err(|error| unfilled(&error))?;
+    let distant = match &shelf {
+        Shelf::Folder(_) => None,
+        Shelf::Registry(name) => world.supply(Path::new("")).pantry(name).map_err(|error| say(error.to_string()))?,
+    };
+    let new = match &shelf {
+        Shelf::Registry(_) if distant.is_none() => Some(folder_in(&env.scratch).map_err(say)?),
+        _ => None,
+    };
+    let mut pantry = match (&shelf, &distant, &new) {
+        (_, Some(distant), _) => Fill::begin_distant(distant, &world.interrupt),
+        (_, _, Some(new)) => Fill::begin(new.path(), &world.interrupt),
+        (Shelf::Folder(folder), ..) => Fill::begin(folder, &world.interrupt),
+        (Shelf::Registry(_), None, None) => return Err(say(format!("{dest} names no pantry"))),
+    }
+    .map_err(|error| unfilled(&error))?;
+    let folder = pantry.target().to_owned();
     for recipe in &recipes {
         let order = world.order(recipe, jobs, Stamping::Ask { file: &recipe.path, allow_dirty: false });
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
@@ -90,10 +134,18 @@ fn run_fill(
         })?;
     }
     let filled = pantry.finish().map_err(|error| unfilled(&error))?;
+    let name = match &shelf {
+        Shelf::Folder(folder) => folder.display().to_string(),
+        Shelf::Registry(name) => {
+            let before = distant.as_ref().map(Distant::index);
+            carry(&folder, name, before, &world, report).map_err(say)?;
+            dest.to_owned()
+        }
+    };
     let (blobs, bytes) = filled.added;
     if report.json() {
         report.document(&json!({
-            "pantry": folder.display().to_string(),
+            "pantry": name,
             "index": filled.index.to_string(),
             "recipes": filled.recipes,
             "images": filled.images,
@@ -102,8 +154,7 @@ fn run_fill(
         return Ok(ExitCode::SUCCESS);
     }
     let text = format!(
-        "{}: {}, {}; {} ({bytes} bytes)\n",
-        folder.display(),
+        "{name}: {}, {}; {} ({bytes} bytes)\n",
         count(filled.recipes, "recipe"),
         count(filled.images, "image"),
         count(blobs, "new blob"),
@@ -111,15 +162,55 @@ fn run_fill(
     Ok(print(report, text.as_bytes()))
 }
 
-fn run_check(name: &str, jobs: usize, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
+/// A folder for a pantry that is to be pushed.
+fn folder_in(scratch: &Path) -> Result<tempfile::TempDir, String> {
+    let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(scratch);
+    folder.map_err(|error| format!("cannot make a folder in {}: {error}", scratch.display()))
+}
+
+/// Brings a filled pantry into a registry, whose own is still the one that was filled.
+fn carry(
+    folder: &Path,
+    name: &ImageName,
+    before: Option<Digest>,
+    world: &World,
+    report: &Report,
+) -> Result<(), String> {
+    let now = world.supply(Path::new("")).pantry(name).map_err(|error| error.to_string())?;
+    if now.as_ref().map(Distant::index) != before {
+        return Err(format!("{name} was filled by somebody else meanwhile; nothing was pushed, fill it again"));
+    }
+    let order = copy::Order {
+        source: &ImageName::layout(folder.to_owned()),
+        destination: name,
+        tags: &[],
+        platform: None,
+        all: false,
+        access: world.access(),
+        notice: &|text| report.notice(text),
+        detail: &|text| report.detail(text),
+    };
+    copy::copy(&order).map(drop).map_err(|error| error.to_string())
+}
+
+fn run_check(name: &str, jobs: usize, (world, env): (&World, &Env), report: &Report) -> Result<ExitCode, ExitCode> {
     let say = |message: String| report.failure(&message);
-    let interrupt = heed_signals().map_err(|error| say(format!("cannot wait for signals: {error}")))?;
-    let folder = pantry_folder(name).map_err(say)?;
-    let (pantry, faults) = Pantry::check(&folder, &interrupt).map_err(|error| say(error.to_string()))?;
+    let interrupt = &*world.interrupt;
+    let (distant, folder) = match Shelf::named(name).map_err(say)? {
+        Shelf::Folder(folder) => (None, folder),
+        Shelf::Registry(name) => {
+            let mut distant = world.distant(&name).map_err(say)?;
+            distant.fetch(interrupt).map_err(|error| say(error.to_string()))?;
+            let folder = distant.folder().to_owned();
+            (Some(distant), folder)
+        }
+    };
+    let place = distant.as_ref().map_or_else(|| folder.display().to_string(), |distant| distant.name().to_owned());
+    let (pantry, faults) = Pantry::check(&folder, interrupt).map_err(|error| say(error.to_string()))?;
     let mut recipes = Vec::new();
     if let Some(pantry) = &pantry {
         for (digest, packed) in &pantry.catalog.recipes {
-            let why = match complete(pantry, packed, &env.scratch, jobs, &interrupt) {
+            let why = match complete(pantry, packed, &env.scratch, jobs, interrupt) {
                 // That is no fault of the pantry's.
                 Err(error @ PreserveError::Scratch { .. }) => return Err(say(shown(&error))),
                 done => done.err().map(|error| shown(&error)),
@@ -138,7 +229,7 @@ fn run_check(name: &str, jobs: usize, env: &Env, report: &Report) -> Result<Exit
             json!({ "name": name, "digest": digest.to_string(), "complete": why.is_none(), "why": why })
         });
         report.document(&json!({
-            "pantry": folder.display().to_string(),
+            "pantry": place,
             "sound": sound,
             "faults": faults,
             "recipes": recipes.collect::<Vec<_>>(),
@@ -153,10 +244,10 @@ fn run_check(name: &str, jobs: usize, env: &Env, report: &Report) -> Result<Exit
         };
     }
     text += &match (sound, &pantry) {
-        (true, _) => format!("{}: sound and complete\n", folder.display()),
-        (false, None) => format!("{}: lost; fill a new one, or take a copy of it\n", folder.display()),
+        (true, _) => format!("{place}: sound and complete\n"),
+        (false, None) => format!("{place}: lost; fill a new one, or take a copy of it\n"),
         (false, Some(_)) => {
-            format!("{}: unsound; `rebake pantry fill` puts right what its recipes can still get\n", folder.display())
+            format!("{place}: unsound; `rebake pantry fill` puts right what its recipes can still get\n")
         }
     };
     print(report, printable(&text).as_bytes());
@@ -186,8 +277,8 @@ pub fn shown(error: &PreserveError) -> String {
     }
 }
 
-fn run_list(name: &str, report: &Report) -> Result<ExitCode, ExitCode> {
-    let pantry = pantry(name).map_err(|message| report.failure(&message))?;
+fn run_list(name: &str, world: &World, report: &Report) -> Result<ExitCode, ExitCode> {
+    let pantry = world.pantry(name).map_err(|message| report.failure(&message))?;
     if report.json() {
         let recipes = pantry.catalog.recipes.iter().map(|(digest, packed)| {
             let inputs = packed
@@ -211,7 +302,7 @@ fn run_list(name: &str, report: &Report) -> Result<ExitCode, ExitCode> {
             })
         });
         report.document(&json!({
-            "pantry": pantry.folder().display().to_string(),
+            "pantry": pantry.name(),
             "index": pantry.index.digest.to_string(),
             "recipes": recipes.collect::<Vec<_>>(),
             "images": images.collect::<Vec<_>>(),
@@ -251,10 +342,15 @@ fn size(image: &Image) -> u64 {
     image.blobs.iter().fold(0, |sum, (_, size)| sum.saturating_add(*size))
 }
 
-fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Report) -> Result<ExitCode, ExitCode> {
+fn run_restore(
+    name: &str,
+    wanted: &str,
+    dir: &PathBuf,
+    (world, env): (&World, &Env),
+    report: &Report,
+) -> Result<ExitCode, ExitCode> {
     let say = |message: String| report.failure(&message);
-    let interrupt = heed_signals().map_err(|error| say(format!("cannot wait for signals: {error}")))?;
-    let pantry = pantry(name).map_err(say)?;
+    let pantry = world.pantry(name).map_err(say)?;
     let found: Vec<(String, &Packed)> = pantry
         .catalog
         .recipes
@@ -286,7 +382,7 @@ fn run_restore(name: &str, wanted: &str, dir: &PathBuf, env: &Env, report: &Repo
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Beside its place, so that it is whole or not there.
     let folder = tempfile::Builder::new().prefix(".rebake-").tempdir_in(parent).map_err(failed)?;
-    restore(&pantry, packed, folder.path(), &env.scratch, &interrupt).map_err(|error| say(shown(&error)))?;
+    restore(&pantry, packed, folder.path(), &env.scratch, &world.interrupt).map_err(|error| say(shown(&error)))?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
     std::fs::rename(folder.path(), dir).map_err(failed)?;
     let _ = folder.keep();

@@ -8,7 +8,7 @@ use super::images;
 use super::inspect::told;
 use super::report::Report;
 use super::world::{Sources, World};
-use super::{Options, env::Env, print};
+use super::{Options, env::Env, print, written};
 use rebake::build::{Stamping, difference, measure, record};
 use rebake::diff::Rung;
 use rebake::transport::Source;
@@ -28,7 +28,7 @@ pub struct Arguments {
     /// this folder, or one above it]
     recipe: Option<PathBuf>,
     /// The rung that is good enough: identical, same-config-and-layers, recompressed or same-tree
-    #[arg(long, value_name = "RUNG", default_value_t = Rung::Identical)]
+    #[arg(long, value_name = "RUNG", default_value_t = Rung::Identical, value_parser = enough)]
     at_least: Rung,
     /// A clone of the repository that the image comes from: its recipe is read there at the image's commit, or at that of --rev
     #[arg(long, value_name = "DIR")]
@@ -41,6 +41,14 @@ pub struct Arguments {
     allow_dirty: bool,
     #[command(flatten)]
     sources: Sources,
+}
+
+/// A rung that says something.
+fn enough(text: &str) -> Result<Rung, String> {
+    match text.parse() {
+        Ok(Rung::Different) => Err("every image is at least different".to_owned()),
+        rung => rung.map_err(|error: rebake::diff::UnknownRung| error.to_string()),
+    }
 }
 
 pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -> ExitCode {
@@ -79,12 +87,23 @@ fn against_image(
         VerifyError::Diff(error) => fail(error.to_string()),
     })?;
     let rung = verdict.differences.rung();
+    if rung < Rung::Identical && subject.asks_for_tags() {
+        report.notice(
+            "the recipe uses {git.describe}, which depends on the tags of the clone; `git fetch --tags` may be wanted",
+        );
+    }
     let name = name.to_string();
-    let told = Told { verdict: &verdict, recipe: &subject.recipe, image: &name };
+    let told = Told {
+        verdict: &verdict,
+        recipe: &subject.recipe,
+        place: &subject.place,
+        claims: &subject.claims,
+        image: &name,
+    };
     if report.json() {
         report.document(&told.json());
     } else {
-        print(report, told.text().as_bytes());
+        written(print(report, told.text().as_bytes()))?;
     }
     Ok(ExitCode::from(u8::from(rung < arguments.at_least)))
 }
@@ -125,10 +144,10 @@ fn against_lock(
             "rung": rung.to_string(), "same": rung == Rung::Identical,
         }));
     } else if rung == Rung::Identical {
-        print(report, format!("identical: {} gives {found}, as {lock} expects\n", recipe.name).as_bytes());
+        written(print(report, format!("identical: {} gives {found}, as {lock} expects\n", recipe.name).as_bytes()))?;
     } else {
         let text = format!("different: {} gives {found}, and {lock} expects {expected}\n", recipe.name);
-        print(report, text.as_bytes());
+        written(print(report, text.as_bytes()))?;
     }
     Ok(ExitCode::from(u8::from(rung < arguments.at_least)))
 }

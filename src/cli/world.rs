@@ -5,7 +5,8 @@ use super::recipes::Recipe;
 use super::report::Report;
 use rebake::build::{Order, Stamping};
 use rebake::git;
-use rebake::pantry::Pantry;
+use rebake::oci::ImageName;
+use rebake::pantry::{Distant, Pantry};
 use rebake::rebuild::Rebuild;
 use rebake::store::Store;
 use rebake::supply::{Online, Reach, Supply};
@@ -17,8 +18,8 @@ use std::sync::{Arc, OnceLock};
 /// Where inputs may come from.
 #[derive(Debug, clap::Args)]
 pub struct Sources {
-    /// Take inputs from a pantry; may be given several times
-    #[arg(long, value_name = "DIR")]
+    /// Take inputs from a pantry, a folder or docker://HOST/NAME; may be given several times
+    #[arg(long, value_name = "PANTRY")]
     pub pantry: Vec<String>,
     /// Ask neither URLs nor registries nor git remotes
     #[arg(long)]
@@ -51,18 +52,15 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     /// Opens what the options name, and begins to heed signals.
     pub fn new(sources: &Sources, env: &'a Env, report: &'a Report) -> Result<Self, String> {
-        let online = match sources.offline {
-            true => None,
-            false => Some(Online {
-                net: env.net.clone(),
-                http: OnceLock::new(),
-                credentials: env.credentials.clone(),
-                insecure: sources.insecure,
-                git: git::Online::new(),
-            }),
-        };
-        Ok(Self {
-            pantries: sources.pantry.iter().map(|name| pantry(name)).collect::<Result<_, _>>()?,
+        let online = (!sources.offline).then(|| Online {
+            net: env.net.clone(),
+            http: OnceLock::new(),
+            credentials: env.credentials.clone(),
+            insecure: sources.insecure,
+            git: git::Online::new(),
+        });
+        let mut world = Self {
+            pantries: Vec::new(),
             // Who fetches nothing needs none.
             store: store(env).ok(),
             online,
@@ -70,7 +68,23 @@ impl<'a> World<'a> {
             interrupt: heed_signals().map_err(|error| format!("cannot wait for signals: {error}"))?,
             notice: Box::new(|text| report.notice(text)),
             source_date_epoch: source_date_epoch(env)?,
-        })
+        };
+        world.pantries = sources.pantry.iter().map(|name| world.pantry(name)).collect::<Result<_, _>>()?;
+        Ok(world)
+    }
+
+    /// A pantry by its name: `oci:DIR`, a folder, or `docker://HOST/NAME[:TAG]`.
+    pub fn pantry(&self, name: &str) -> Result<Pantry, String> {
+        match Shelf::named(name)? {
+            Shelf::Folder(folder) => Pantry::open(&folder).map_err(|error| error.to_string()),
+            Shelf::Registry(name) => self.distant(&name)?.open().map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The pantry that a registry has.
+    pub fn distant(&self, name: &ImageName) -> Result<Distant, String> {
+        let found = self.supply(Path::new("")).pantry(name).map_err(|error| error.to_string())?;
+        found.ok_or_else(|| format!("there is no pantry {name}; its tag is `pantry` unless the name says another one"))
     }
 
     /// The pantries that the user named.
@@ -122,20 +136,25 @@ pub fn rebuild(env: &Env) -> Option<Rebuild> {
     Some(Rebuild::new(env.cache.as_ref()?.join("rebuild"), env.now))
 }
 
-/// A pantry by its name: `oci:DIR`, or a folder.
-pub fn pantry(name: &str) -> Result<Pantry, String> {
-    Pantry::open(&pantry_folder(name)?).map_err(|error| error.to_string())
+/// Where a pantry is.
+pub enum Shelf {
+    /// On this disk.
+    Folder(PathBuf),
+    /// In a registry.
+    Registry(ImageName),
 }
 
-/// The folder of a pantry.
-pub fn pantry_folder(name: &str) -> Result<PathBuf, String> {
-    if name.starts_with("docker://") {
-        return Err(format!("{name}: this version of rebake keeps pantries on disk; skopeo copies them to registries"));
-    }
-    let folder = name.strip_prefix("oci:").unwrap_or(name);
-    match folder.is_empty() {
-        true => Err(format!("`{name}` names no folder")),
-        false => Ok(folder.strip_suffix(":pantry").unwrap_or(folder).into()),
+impl Shelf {
+    /// By its name: `oci:DIR`, a folder, or `docker://HOST/NAME[:TAG]`.
+    pub fn named(name: &str) -> Result<Self, String> {
+        if name.starts_with("docker://") {
+            return name.parse().map(Self::Registry).map_err(|error| format!("{name}: {error}"));
+        }
+        let folder = name.strip_prefix("oci:").unwrap_or(name);
+        match folder.is_empty() {
+            true => Err(format!("`{name}` names no folder")),
+            false => Ok(Self::Folder(folder.strip_suffix(":pantry").unwrap_or(folder).into())),
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use super::cargo::{Cargo, is_list};
 use super::{Arrived, CopyError, Order, choose};
 use crate::layout::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, ImageName, Transport, media_type, split};
+use crate::pantry::{TAG, is_pantry};
 use crate::source::image::ImageError;
 use crate::transport::{Document, Source, TransportError};
+use crate::tree::Printable;
 use std::collections::BTreeMap;
 
 /// The tag of what has none.
@@ -71,7 +73,9 @@ pub fn tops(source: &Source, order: &Order) -> Result<Vec<Top>, CopyError> {
                 (None, Some(_)) => None,
                 (tag, _) => Some(tag.clone().unwrap_or_else(|| LATEST.to_owned())),
             };
-            tag.map(|tag| Tagged { tag, name: Some(repository.clone()) }).into_iter().collect()
+            // A pantry is called so wherever it is.
+            let called = if is_pantry(&document.json) { TAG } else { repository };
+            tag.map(|tag| Tagged { tag, name: Some(called.to_owned()) }).into_iter().collect()
         }
         (Transport::DockerArchive(_), wanted) => {
             let names = source.names().iter().filter_map(|name| split(name));
@@ -132,6 +136,7 @@ fn tags(listed: &[Descriptor], digest: Digest, order: &Order) -> Vec<Tagged> {
     for descriptor in listed.iter().filter(|descriptor| descriptor.digest == digest) {
         let Some(ref_name) = descriptor.annotations.get(REF_NAME) else { continue };
         let Some((name, tag)) = word(ref_name) else {
+            let ref_name = Printable(ref_name.as_bytes());
             (order.notice)(&format!("{digest} is called `{ref_name}` in the source, which is no tag, and is left out"));
             continue;
         };
@@ -192,8 +197,9 @@ fn once(tops: Vec<Top>, order: &Order, cargo: &Cargo) -> Vec<Top> {
     let mut taken: BTreeMap<String, Digest> = BTreeMap::new();
     for mut top in tops {
         let digest = top.document.descriptor.digest;
+        let is_tagged = !top.tags.is_empty();
         top.tags.retain(|tagged| match taken.insert(tagged.tag.clone(), digest) {
-            None => !cargo.signatures.iter().any(|other| other.tags.contains(tagged)),
+            None => !cargo.signatures.iter().flat_map(|other| &other.tags).any(|other| other.tag == tagged.tag),
             Some(other) => {
                 taken.insert(tagged.tag.clone(), other);
                 (order.notice)(&format!(
@@ -203,6 +209,13 @@ fn once(tops: Vec<Top>, order: &Order, cargo: &Cargo) -> Vec<Top> {
                 false
             }
         });
+        // It comes along with another image.
+        if is_tagged
+            && top.tags.is_empty()
+            && cargo.signatures.iter().any(|one| one.document.descriptor.digest == digest)
+        {
+            continue;
+        }
         match all.iter_mut().find(|known| known.document.descriptor.digest == digest) {
             Some(known) => known.tags.extend(top.tags),
             None => all.push(top),

@@ -98,6 +98,8 @@ impl Cargo {
             }
             for below in descriptors(&document.json, "index").map_err(|error| broken(error.to_string()))? {
                 match media_type::is_manifest(&below.media_type) || media_type::is_index(&below.media_type) {
+                    // Listed again; it is not read again.
+                    true if self.known.contains(&below.digest) => {}
                     true => self.walk(source, source.document(&below, "manifest")?, depth - 1)?,
                     false => self.piece(below, "blob", true),
                 }

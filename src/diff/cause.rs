@@ -121,6 +121,10 @@ pub enum Cause {
         /// The deepest folder that holds all of them; empty: the root.
         folder: Vec<u8>,
     },
+    /// Contents, kinds or link targets.
+    Content,
+    /// The config says something else, at these places.
+    Config(Vec<String>),
     /// Manifests in the media types of OCI and of Docker.
     Dialect,
     /// Annotations differ.
@@ -161,6 +165,8 @@ impl Cause {
             Self::MemberTimes(_) => "member-times",
             Self::OnlyIn { which: Which::A, .. } => "only-in-a",
             Self::OnlyIn { which: Which::B, .. } => "only-in-b",
+            Self::Content => "content",
+            Self::Config(_) => "config",
             Self::Dialect => "dialect",
             Self::Annotations => "annotations",
         }
@@ -190,6 +196,8 @@ impl Cause {
             Self::Dialect => 18,
             Self::Annotations => 19,
             Self::Created { only: false, .. } => 20,
+            Self::Config(_) => 21,
+            Self::Content => 22,
         }
     }
 }
@@ -236,7 +244,8 @@ impl fmt::Display for Cause {
                 rfc3339(*last)
             ),
             Self::SourceDateEpoch(a, b) => {
-                write!(f, "another SOURCE_DATE_EPOCH: all times are {} -> {}", rfc3339(*a), rfc3339(*b))
+                let (a, b) = (rfc3339(*a), rfc3339(*b));
+                write!(f, "each side has one time for all, {a} -> {b}, as another SOURCE_DATE_EPOCH makes it")
             }
             Self::TimeZone(seconds) => {
                 write!(f, "all times are off by {seconds} seconds, as another time zone makes them")
@@ -274,6 +283,8 @@ impl fmt::Display for Cause {
             Self::CompiledPython => f.write_str("compiled Python files hold the time of their source"),
             Self::MemberTimes(format) => write!(f, "{format} files hold the times of what is in them"),
             Self::OnlyIn { which, folder } => write!(f, "files that only {which} has, below /{}", Printable(folder)),
+            Self::Content => f.write_str("what is in files, or where links lead, differs"),
+            Self::Config(pointers) => write!(f, "the config says something else: {}", pointers.join(", ")),
             Self::Dialect => f.write_str("one manifest has OCI's media types, the other Docker's"),
             Self::Annotations => f.write_str("annotations differ"),
         }

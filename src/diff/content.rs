@@ -160,3 +160,55 @@ fn contents(path: &[u8], a: &Slice, b: &Slice, context: &Context) -> ContentDiff
     let found = members::compare(a, b, context).or_else(|| text::compare(a, b)).or_else(|| binary::compare(path, a, b));
     found.unwrap_or_else(|| Skipped::Unreadable.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+
+    fn slice(bytes: &[u8], scratch: &Path) -> Slice {
+        let limits = Limits::default();
+        Spool::new(scratch, &limits).copy(bytes.len() as u64, bytes).unwrap()
+    }
+
+    /// Damaged files of every kind are compared like any other.
+    #[test]
+    fn damage_is_no_panic() {
+        let interrupt = AtomicBool::new(false);
+        let limits = crate::diff::Limits::default();
+        let scratch = tempfile::tempdir().unwrap();
+        let scratch = scratch.path();
+        let context = Context { scratch, interrupt: &interrupt, platform: None, limits };
+        let mut elf = vec![0; 4096];
+        std::fs::File::open("/proc/self/exe").unwrap().read_exact(&mut elf).unwrap();
+        // The section headers stand at the end of the file: they are moved to where they are seen.
+        elf[0x28..0x30].copy_from_slice(&1024_u64.to_le_bytes());
+        let ar = b"!<arch>\n//                                              10        `\nlong.o/\n\n\n/0              1           0     0     100644  3         `\nabc\n";
+        let zip = [
+            &b"PK\x03\x04"[..],
+            &[0; 60],
+            b"PK\x01\x02",
+            &[0; 42],
+            b"PK\x05\x06\0\0\0\0\x01\0\x01\0",
+            &[46, 0, 0, 0, 64, 0, 0, 0, 0, 0],
+        ]
+        .concat();
+        let gzip =
+            [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b, 4, 0][..], &[0x43, 0xbe, 0xb7, 0xe8, 1, 0, 0, 0]].concat();
+        for whole in [elf.as_slice(), ar, &zip, &gzip, b"a text\nof lines\n"] {
+            let other = slice(whole, scratch);
+            let mut state = 1_u32;
+            for _ in 0..200 {
+                let mut bytes = whole.to_vec();
+                for _ in 0..3 {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let at = state as usize >> 8;
+                    bytes[at % whole.len().min(1200)] = state as u8;
+                }
+                bytes.truncate(whole.len() - (state as usize >> 4) % 8);
+                contents(b"x", &other, &slice(&bytes, scratch), &context);
+            }
+        }
+    }
+}

@@ -11,6 +11,8 @@ use std::io::{self, Read};
 const SAMPLE: u64 = 4 << 20;
 /// What is inflated to find the length of the first block, at most.
 const BLOCK: u64 = 16 << 20;
+/// The time of nothing in Go, in the year 1, cut to 32 bits: pgzip writes it, Go itself does not.
+const PGZIP: u32 = 0x886e_0900;
 /// An empty stored block: where a flush joined two pieces, and how Go ends a stream (RFC 1951 section 3.2.4).
 const SYNC: [u8; 4] = [0, 0, 0xff, 0xff];
 
@@ -138,7 +140,7 @@ fn gzip(sample: &[u8], whole: bool) -> (Option<Header>, Option<Encoder>) {
     let encoder = match (*os, first) {
         _ if whole && members(sample) => Some(Encoder::Members),
         (255, _) if plain && ends(&[0, 0, 0xff, 0xff, 3, 0]) => Some(Encoder::Rebake),
-        (255, Some(first)) if plain && first > 0 && first % (1 << 20) == 0 => Some(Encoder::Pgzip),
+        (255, _) if mtime == PGZIP && *flags == 0 => Some(Encoder::Pgzip),
         (255, Some(_)) if plain && body.is_none() && *level == 0 => Some(Encoder::Rebake),
         (255, _) if plain && ends(&SYNC) => Some(Encoder::Go),
         (3, Some(first)) if first > 0 && first % (128 << 10) == 0 => Some(Encoder::Pigz),

@@ -1,6 +1,6 @@
 //! Two JSON documents, field by field.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// A field that differs.
@@ -34,11 +34,16 @@ fn walk(a: Option<&Value>, b: Option<&Value>, pointer: &mut String, found: &mut 
     if a == b {
         return;
     }
+    // Also of an object that only one side has, each name is told: of all labels, say.
+    let map = |value: Option<&Value>| value.is_none_or(|value| value.as_object().is_some_and(|map| !map.is_empty()));
     match (a, b) {
-        (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        (a, b) if map(a) && map(b) => {
+            let (left, right) = (a.and_then(Value::as_object), b.and_then(Value::as_object));
+            let names: BTreeSet<&String> = left.into_iter().chain(right).flat_map(Map::keys).collect();
             for name in names {
-                below(pointer, name, |pointer| walk(left.get(name), right.get(name), pointer, found));
+                below(pointer, name, |pointer| {
+                    walk(left.and_then(|map| map.get(name)), right.and_then(|map| map.get(name)), pointer, found);
+                });
             }
         }
         // Of lists of texts, such as `Env`, that grew or shrank, places say nothing.

@@ -2,23 +2,25 @@
 
 use super::Held;
 use super::staging::{FileBlob, names};
-use crate::oci::{Blob, Sink};
+use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the file that is to be `index.json` is called before it is.
-const NEW_INDEX: &str = ".index.json.new";
+pub(super) const NEW_INDEX: &str = ".index.json.new";
 /// How blobs are called before they are whole.
 pub(super) const NEW_BLOB: &str = ".new-";
 
-/// A layout that is being added to. Dropped before it is published, its index is the old one; blobs that came in stay, and
-/// need not come again.
+/// A layout that is being added to. Dropped before it is published, it is what it was.
 pub struct Adding {
     folder: PathBuf,
     held: Held,
+    /// The blobs that came in.
+    added: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl Adding {
@@ -37,7 +39,7 @@ impl Adding {
                 let _ = fs::remove_file(blobs.join(name));
             }
         }
-        Ok(Self { folder: folder.to_owned(), held })
+        Ok(Self { folder: folder.to_owned(), held, added: Arc::default() })
     }
 
     /// Where it is.
@@ -70,12 +72,57 @@ impl Adding {
             let _ = unlinkat(folder, NEW_INDEX, AtFlags::empty());
         }
         written?;
+        taken(&self.added);
         folder.sync_all()
+    }
+}
+
+/// The blobs that came in since it was asked last.
+fn taken(added: &Mutex<Vec<PathBuf>>) -> Vec<PathBuf> {
+    std::mem::take(&mut *added.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Drop for Adding {
+    fn drop(&mut self) {
+        for blob in taken(&self.added) {
+            // Whoever else adds here waits for the hold that is still ours.
+            let _ = fs::remove_file(blob);
+        }
     }
 }
 
 impl Sink for Adding {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
-        FileBlob::begin(self.folder.join("blobs/sha256"))
+        let blobs = self.folder.join("blobs/sha256");
+        Ok(Box::new(Added { blob: FileBlob::begin(blobs.clone())?, blobs, added: Arc::clone(&self.added) }))
+    }
+}
+
+/// A blob that is noted once it is there.
+struct Added {
+    blob: Box<dyn Blob>,
+    blobs: PathBuf,
+    added: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+impl Write for Added {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.blob.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.blob.flush()
+    }
+}
+
+impl Blob for Added {
+    fn commit(self: Box<Self>, digest: Digest) -> io::Result<()> {
+        let path = self.blobs.join(digest.hex());
+        let is_new = fs::symlink_metadata(&path).is_err();
+        self.blob.commit(digest)?;
+        if is_new {
+            self.added.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        }
+        Ok(())
     }
 }

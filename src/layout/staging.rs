@@ -1,7 +1,7 @@
 //! A layout under construction: a hidden folder beside its final place.
 
 use super::OCI_LAYOUT;
-use super::adding::NEW_BLOB;
+use super::adding::{NEW_BLOB, NEW_INDEX};
 use super::held::remove_empty;
 use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
@@ -271,7 +271,8 @@ fn refuse_foreign(target: &Path) -> io::Result<()> {
         return taken("a file stands there, and an image layout is a folder");
     }
     let names = names(target)?;
-    let foreign = |name: &&OsString| !matches!(name.to_str(), Some("oci-layout" | "index.json" | "blobs"));
+    // A copy that adds to the layout may be about to write its index, or have been killed then.
+    let foreign = |name: &&OsString| !matches!(name.to_str(), Some("oci-layout" | "index.json" | "blobs" | NEW_INDEX));
     match names.iter().filter(foreign).min() {
         Some(name) => taken(&format!("the folder holds `{}`, which is no part of an image layout", name.display())),
         None if is_layout(target) || names.is_empty() => Ok(()),

@@ -7,6 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// `artifactType` of the index (image-spec, "image-index.md").
 pub(super) const PANTRY: &str = "application/vnd.rebake.pantry.v1";
+/// Whether an index is one of a pantry, by its own words.
+#[must_use]
+pub fn is_pantry(index: &Value) -> bool {
+    index.get("artifactType").and_then(Value::as_str) == Some(PANTRY)
+}
+
 /// `artifactType` of a recipe's manifest (image-spec, "manifest.md", Guidelines for Artifact Usage).
 const RECIPE: &str = "application/vnd.rebake.recipe.v1";
 /// The annotation that makes a descriptor of the index one of a recipe: the image's name.
@@ -15,7 +21,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// What a blob of a recipe's manifest is for: the name of an input.
 const INPUT: &str = "dev.rebake.input";
 /// All manifests of a pantry together are no longer, in bytes: enough for tens of thousands.
-const DOCUMENTS: u64 = 64 << 20;
+pub const DOCUMENTS: u64 = 64 << 20;
 /// The config of an artifact (image-spec, "manifest.md").
 pub(super) const EMPTY: &[u8] = b"{}";
 

@@ -200,8 +200,9 @@ impl Pantry {
         let compact = json::canonical(&json).len() == bytes.len();
         for json in [&mut json, &mut own] {
             forget(json, "mediaType", crate::oci::media_type::INDEX);
-            if let Some(annotations) = json.pointer_mut("/manifests/0/annotations") {
-                forget(annotations, IMAGE_NAME, &format!("{TAG}:{TAG}"));
+            // What containerd is to call it is for whoever copies it to say.
+            if let Some(annotations) = json.pointer_mut("/manifests/0/annotations").and_then(Value::as_object_mut) {
+                annotations.remove(IMAGE_NAME);
             }
         }
         compact && json == own

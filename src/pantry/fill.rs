@@ -2,7 +2,7 @@
 //! two change places in one step.
 
 use super::catalog::{EMPTY, Image, Lost};
-use super::{Catalog, DOCUMENT, Packed, Pantry, PantryError, TAG};
+use super::{Catalog, DOCUMENT, Distant, Packed, Pantry, PantryError, TAG};
 use crate::layout::{self, Held, Staging};
 use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
 use crate::store::Found;
@@ -84,6 +84,19 @@ impl<'a> Fill<'a> {
         Ok(fill)
     }
 
+    /// Begins to fill a pantry that is elsewhere. What it has is taken for whole and not fetched: beside the documents, only
+    /// what is new is then in its folder.
+    ///
+    /// # Errors
+    /// As [`Fill::begin`].
+    pub fn begin_distant(distant: &Distant, interrupt: &'a AtomicBool) -> Result<Self, PantryError> {
+        let mut fill = Self::begin(distant.folder(), interrupt)?;
+        if let Some(old) = &mut fill.old {
+            old.distant = Some(distant.clone());
+        }
+        Ok(fill)
+    }
+
     /// Where the pantry is to stand.
     #[must_use]
     pub fn target(&self) -> &Path {
@@ -106,7 +119,13 @@ impl<'a> Fill<'a> {
     fn link(&mut self, digest: Digest, size: u64, check: bool) -> Result<bool, PantryError> {
         let Some(old) = &self.old else { return Ok(false) };
         let path = super::blob(old.folder(), digest);
-        let Ok(metadata) = fs::symlink_metadata(&path) else { return Ok(false) };
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            let is_elsewhere = old.distant.is_some() && old.sizes.contains_key(&digest);
+            if is_elsewhere {
+                self.placed.insert(digest, (size, false));
+            }
+            return Ok(is_elsewhere);
+        };
         if check && !matches!(old.find(digest, self.interrupt), Ok(Found::Sound(_))) {
             return Ok(false);
         }

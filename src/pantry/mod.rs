@@ -11,11 +11,13 @@
 
 mod catalog;
 mod check;
+mod distant;
 mod fill;
 mod pack;
 
-pub use catalog::{Catalog, Image, Packed, Role};
+pub use catalog::{Catalog, DOCUMENTS, Image, Packed, Role, is_pantry};
 pub use check::Fault;
+pub use distant::{Distant, Far};
 pub use fill::{Fill, Filled};
 pub use pack::{has_git, pack, unpack};
 
@@ -77,10 +79,12 @@ pub enum PantryError {
     Interrupted,
 }
 
-/// A pantry on disk; its documents are read and checked, its inputs are not.
+/// A pantry; its documents are on disk, read and checked, its inputs are not.
 #[derive(Debug, Clone)]
 pub struct Pantry {
     folder: PathBuf,
+    /// Where it is elsewhere.
+    distant: Option<Distant>,
     /// What it holds.
     pub catalog: Catalog,
     /// Its index.
@@ -133,13 +137,19 @@ impl Pantry {
         let (catalog, lost) = Catalog::read(&bytes, &mut |found| document(folder, found)).map_err(broken)?;
         let mut sizes = catalog.blobs();
         sizes.insert(index.digest, index.size);
-        Ok((Self { folder: folder.to_owned(), catalog, index, sizes }, lost))
+        Ok((Self { folder: folder.to_owned(), distant: None, catalog, index, sizes }, lost))
     }
 
     /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What people call it: its folder, or its name in a registry.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.distant.as_ref().map_or_else(|| self.folder.display().to_string(), |distant| distant.name().to_owned())
     }
 
     /// Looks for a blob and hashes it. What the catalog does not know is not there; what is longer or shorter than it says is
@@ -153,11 +163,14 @@ impl Pantry {
         if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() != *size) {
             return Ok(Found::Damaged);
         }
-        match hash(&path, interrupt) {
-            Ok((found, _)) if found == digest => Ok(Found::Sound(path)),
-            Ok(_) => Ok(Found::Damaged),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
-            Err(error) => Err(error),
+        match (hash(&path, interrupt), &self.distant) {
+            (Ok((found, _)), _) if found == digest => Ok(Found::Sound(path)),
+            (Ok(_), _) => Ok(Found::Damaged),
+            (Err(error), Some(distant)) if error.kind() == io::ErrorKind::NotFound => {
+                distant.find(digest, *size, interrupt)
+            }
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -166,8 +179,18 @@ impl Pantry {
     /// # Errors
     /// See [`PantryError`].
     pub fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PantryError> {
-        document(&self.folder, descriptor).map_err(|why| PantryError::Damaged {
-            folder: self.folder.clone(),
+        let here = blob(&self.folder, descriptor.digest);
+        let never = AtomicBool::new(false);
+        let path = match &self.distant {
+            Some(distant) if !here.exists() => match distant.find(descriptor.digest, descriptor.size, &never) {
+                Ok(Found::Sound(path)) => Ok(path),
+                Ok(_) => Ok(here),
+                Err(error) => Err(format!("cannot be fetched: {error}")),
+            },
+            _ => Ok(here),
+        };
+        path.and_then(|path| document_at(&path, descriptor)).map_err(|why| PantryError::Damaged {
+            folder: self.name().into(),
             what: descriptor.digest.to_string(),
             why,
         })
@@ -196,7 +219,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads a document, or tells what is wrong with it.
 fn document(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
-    let bytes = read(&blob(folder, descriptor.digest)).map_err(|error| match error.kind() {
+    document_at(&blob(folder, descriptor.digest), descriptor)
+}
+
+fn document_at(path: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
+    let bytes = read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
         _ => format!("cannot be read: {error}"),
     })?;

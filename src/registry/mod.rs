@@ -37,6 +37,14 @@ pub struct Registry {
     passes: Mutex<BTreeMap<String, Pass>>,
 }
 
+impl Repository<'_> {
+    /// With its registry: `docker.io/library/debian`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.host, self.name)
+    }
+}
+
 /// When a blob is uploaded in pieces, so that a connection that breaks costs one of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces {

@@ -41,7 +41,7 @@ impl Repository<'_> {
         reference: &dyn fmt::Display,
         kind: RegistryErrorKind,
     ) -> RegistryError {
-        let repository = format!("{}/{}", self.host, self.name);
+        let repository = self.full_name();
         RegistryError { repository, reference: reference.to_string().into(), action, kind }
     }
 

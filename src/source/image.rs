@@ -18,6 +18,7 @@ use super::archive::{self, Limits, Slice};
 use crate::layer::decompress;
 use crate::layer::read::{RawEntry, TarReader};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use crate::tree::{Kind, through};
 use find::find;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -148,11 +149,23 @@ fn blob_name(digest: Digest) -> String {
 impl Place {
     fn tar(folder: &Path, path: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
         let archive = archive::open(&folder.join(path), scratch, &Limits::default(), interrupt)?;
-        let files = archive.members.into_iter().filter_map(|member| match member.kind {
-            crate::tree::Kind::File { content, .. } => Some((member.path.as_bytes().to_vec(), content)),
-            _ => None,
-        });
-        Ok(Self::Tar { shown: path.display().to_string(), files: files.collect() })
+        let (mut files, mut links) = (BTreeMap::new(), BTreeMap::new());
+        for member in archive.members {
+            match member.kind {
+                Kind::File { content, .. } => drop(files.insert(member.path.as_bytes().to_vec(), content)),
+                Kind::Symlink { target } => drop(links.insert(member.path, target)),
+                _ => {}
+            }
+        }
+        // Docker before 25 writes a symlink where a layer comes twice.
+        for link in links.keys() {
+            let target = through(link, true, |at| links.get(at).map(|target| &**target));
+            let content = target.ok().flatten().and_then(|target| files.get(target.as_bytes()).cloned());
+            if let Some(content) = content.filter(|_| !link.as_bytes().starts_with(b"blobs/")) {
+                files.insert(link.as_bytes().to_vec(), content);
+            }
+        }
+        Ok(Self::Tar { shown: path.display().to_string(), files })
     }
 
     fn name(&self) -> &str {

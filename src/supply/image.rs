@@ -5,7 +5,7 @@ use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
-use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind};
+use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind, Repository};
 use crate::source::{Ready, image};
 use crate::store::{Part, hash};
 use serde_json::Value;
@@ -36,12 +36,7 @@ impl<'a> Remote<'a> {
         Self { online, name, registry: OnceLock::new() }
     }
 
-    /// With its registry: `docker.io/library/debian`.
-    fn shown(&self) -> String {
-        self.name.clone().unwrap_or_default()
-    }
-
-    fn repository(&self) -> Result<Option<crate::registry::Repository<'_>>, SupplyError> {
+    fn repository(&self) -> Result<Option<Repository<'_>>, SupplyError> {
         let (Some(online), Some(name)) = (self.online, &self.name) else { return Ok(None) };
         let http = online.http()?;
         let registry = self.registry.get_or_init(|| Registry::new(http, &online.credentials, online.insecure));
@@ -238,7 +233,17 @@ impl Supply<'_> {
         if let Some(path) = self.at_hand(descriptor.digest)? {
             return Ok(path);
         }
-        let (Some(repository), Some(store)) = (remote.repository()?, self.store) else { return Err(self.missing()) };
+        let Some(repository) = remote.repository()? else { return Err(self.missing()) };
+        self.fetch_from(&repository, descriptor)
+    }
+
+    /// Fetches a blob of a repository into the store.
+    pub(super) fn fetch_from(
+        &self,
+        repository: &Repository<'_>,
+        descriptor: &Descriptor,
+    ) -> Result<PathBuf, SupplyError> {
+        let store = self.store.ok_or_else(|| self.missing())?;
         let digest = descriptor.digest;
         let get = |part: &mut Part| {
             let got = repository.blob(digest, descriptor.size, part, self.interrupt);
@@ -258,7 +263,7 @@ impl Supply<'_> {
             }
             part.restart().map_err(|error| cannot_write(store, &error))?;
             let kind = RegistryErrorKind::Digest { expected: digest, found };
-            let (repository, reference) = (remote.shown(), digest.to_string().into());
+            let (repository, reference) = (repository.full_name(), digest.to_string().into());
             Err(self.registry_error(RegistryError { repository, reference, action: Action::Pull, kind }))
         })
     }
@@ -296,7 +301,7 @@ impl Supply<'_> {
         !matches!(self.reach, Reach::Folder) || inside()
     }
 
-    fn registry_error(&self, error: RegistryError) -> SupplyError {
+    pub(super) fn registry_error(&self, error: RegistryError) -> SupplyError {
         let pinned = error.reference.contains(':');
         match error.kind {
             RegistryErrorKind::Http(http) => match (http.kind, self.store) {

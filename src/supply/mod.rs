@@ -3,6 +3,7 @@
 
 mod git;
 mod image;
+mod pantry;
 mod shortage;
 mod url;
 
@@ -152,10 +153,10 @@ impl Supply<'_> {
                 Ok(Found::Sound(path)) => return Ok(Some(path)),
                 Ok(Found::Missing) => {}
                 Ok(Found::Damaged) => {
-                    self.say(&format!("{digest} in the pantry {} is damaged", pantry.folder().display()));
+                    self.say(&format!("{digest} in the pantry {} is damaged", pantry.name()));
                 }
                 Err(_) if self.interrupt.load(Ordering::Relaxed) => return Err(SupplyError::Interrupted),
-                Err(error) => self.say(&format!("{digest} in the pantry {}: {error}", pantry.folder().display())),
+                Err(error) => self.say(&format!("{digest} in the pantry {}: {error}", pantry.name())),
             }
         }
         let Some(store) = self.store else { return Ok(None) };

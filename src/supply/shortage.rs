@@ -57,8 +57,8 @@ impl Supply<'_> {
         let looked = match (self.pantries, store) {
             ([], Some(store)) => format!("it is not in {store}"),
             ([], None) => "there is no place for a store (set REBAKE_CACHE or HOME)".to_owned(),
-            ([one], None) => format!("it is not in the pantry {}", one.folder().display()),
-            ([one], Some(store)) => format!("it is neither in the pantry {} nor in {store}", one.folder().display()),
+            ([one], None) => format!("it is not in the pantry {}", one.name()),
+            ([one], Some(store)) => format!("it is neither in the pantry {} nor in {store}", one.name()),
             (several, None) => format!("it is in none of the {} pantries", several.len()),
             (several, Some(store)) => format!("it is neither in one of the {} pantries nor in {store}", several.len()),
         };
@@ -79,7 +79,7 @@ impl Supply<'_> {
     pub(super) fn no_pantry(&self) -> String {
         match self.pantries {
             [] => "no pantry is given that could have it".to_owned(),
-            [one] => format!("the pantry {} does not have it", one.folder().display()),
+            [one] => format!("the pantry {} does not have it", one.name()),
             several => format!("none of the {} pantries has it", several.len()),
         }
     }

@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 
-/// Indexes inside each other, and documents of one image: more of them are an attack.
+/// Indexes inside each other, documents of one image, and their bytes: more of them are an attack.
 const DEPTH: usize = 4;
 const DOCUMENTS: usize = 4096;
+const BYTES: usize = 32 << 20;
 
 /// A manifest, index or config whose bytes are those that its descriptor names.
 #[derive(Debug, Clone)]
@@ -150,9 +151,6 @@ impl Source<'_> {
             let what = document.descriptor.digest.to_string();
             self.image_error(ImageError::Broken { what, why: why.to_owned() })
         };
-        if !seen.insert(document.descriptor.digest) {
-            return Ok(());
-        }
         if seen.len() > DOCUMENTS {
             return Err(broken("more than 4096 documents belong to it"));
         }
@@ -174,8 +172,12 @@ impl Source<'_> {
                 image.others.push(descriptor);
             } else if depth == 0 {
                 return Err(broken("more than 4 indexes inside each other"));
-            } else {
+            } else if seen.insert(descriptor.digest) {
                 self.collect(self.document(&descriptor, "manifest")?, depth - 1, seen, image)?;
+                let bytes = image.manifests.iter().map(|one| one.document.bytes.len() + one.config.bytes.len());
+                if bytes.sum::<usize>() > BYTES {
+                    return Err(broken("its documents are larger than 32 MiB together"));
+                }
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Which statement of the recipe, and which input, made a path of the rebuilt image.
 
 use super::Verdict;
-use crate::recipe::{Copy, Extract, From, Span, Statement};
+use crate::recipe::{Copy, Extract, From, Span, Statement, Variables};
 use crate::tree::{EntryPath, Origin};
 
 /// Who is behind a path, or a field, of the rebuilt image.
@@ -16,8 +16,8 @@ pub struct Made {
 }
 
 impl Verdict {
-    /// Who is behind a path of a layer; for one that only the published image has, whoever is behind the nearest folder
-    /// above it. Manifest and layer count from 0, among the rebuilt ones.
+    /// Who is behind a path of a layer; nobody is behind one that only the published image has. Manifest and layer count
+    /// from 0, among the rebuilt ones.
     #[must_use]
     pub fn made(&self, manifest: usize, layer: usize, path: &[u8]) -> Made {
         let planned = &self.planned.planned;
@@ -33,16 +33,38 @@ impl Verdict {
         };
         let Some(layer) = plan.layers.get(number) else { return Made::default() };
         let mut made = Made { layer: Some(layer.name.clone()), ..Made::default() };
-        let mut at = EntryPath::parse(path).ok();
-        while let Some(path) = at {
-            if let Some(entry) = layer.tree.get(&path) {
-                made.statement = layer.place(entry.origin);
-                made.input = self.input(number, entry.origin);
-                break;
-            }
-            at = path.parent();
+        // A whiteout stands for the path that it takes away.
+        let name = path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+        if let Some((folder, gone)) = path.split_at_checked(name)
+            && let Some(gone) = gone.strip_prefix(b".wh.")
+        {
+            made.statement = self.removal(manifest, number, &[folder, gone].concat());
+            return made;
+        }
+        let path = EntryPath::parse(path).ok();
+        if let Some(entry) = path.as_ref().and_then(|path| layer.tree.get(path)) {
+            made.statement = layer.place(entry.origin);
+            made.input = self.input(number, entry.origin);
+            let users = planned.recipe.users.values().map(|user| user.span).min();
+            made.statement = made.statement.or(users.filter(|_| number >= planned.recipe.layers.len()));
         }
         made
+    }
+
+    /// The statement that takes a path away.
+    fn removal(&self, manifest: usize, layer: usize, path: &[u8]) -> Option<Span> {
+        let recipe = &self.planned.planned.recipe;
+        let platform = &self.planned.plan(manifest)?.platform;
+        let version = recipe.image.version.as_ref().map(|version| version.value.as_str());
+        let variables = Variables::new(&recipe.image.name, version, platform);
+        let path = EntryPath::parse(path).ok()?;
+        recipe.layers.get(layer)?.statements.iter().find_map(|statement| match &statement.value {
+            Statement::Remove(remove) => {
+                let gone = EntryPath::parse(remove.path.expand(&variables)).ok()?;
+                (gone == path).then_some(remove.path.span)
+            }
+            _ => None,
+        })
     }
 
     /// The input that a statement takes from.

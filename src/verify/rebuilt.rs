@@ -4,14 +4,15 @@ use crate::build::Planned;
 use crate::diff::Layers;
 use crate::image;
 use crate::layer::decompress;
-use crate::layer::write::{WriteError, tar};
-use crate::oci::json;
-use crate::plan::Plan;
+use crate::layer::write::{WriteError, tar, write};
+use crate::oci::{Blob, Digest, Sink, json};
+use crate::plan::{Plan, PlannedLayer};
 use crate::source::image::Verified;
 use crate::transport::{Document, Image, Layer, Manifest};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 /// How many blocks of a tar wait for their reader.
@@ -68,24 +69,77 @@ impl Layers for Rebuilt {
             let tar = decompress::sniff_decoder(Verified::new(blob, descriptor.digest, descriptor.size))?;
             return Ok(Box::new(Verified::tar(tar, layer.diff_id)));
         }
-        let own = layer - base.len();
-        plan.layers.get(own).ok_or_else(gone)?;
-        let planned = Arc::clone(&self.planned);
-        let (blocks, reader) = sync_channel(AHEAD);
-        thread::Builder::new().name("tar".to_owned()).spawn(move || {
-            let Some(layer) = planned.plans.get(manifest).and_then(|plan| plan.layers.get(own)) else { return };
-            let written =
-                tar(&layer.tree, layer.mtime, &mut |block| blocks.send(Ok(block)).map_err(|_| WriteError::Interrupted));
-            if let Err(error) = written {
-                // Nobody may be reading any more.
-                let _ = blocks.send(Err(io::Error::other(error.to_string())));
-            }
-        })?;
-        Ok(Box::new(Pipe { reader, block: io::Cursor::new(Vec::new()) }))
+        Ok(Box::new(self.written(manifest, layer - base.len(), |layer, pipe| {
+            tar(&layer.tree, layer.mtime, &mut |block| pipe.send(block).map_err(WriteError::Sink))
+        })?))
     }
 
-    fn blob(&self, _: usize, _: usize) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
-        Ok(None)
+    fn blob(&self, manifest: usize, layer: usize) -> io::Result<Option<Box<dyn Read + Send + '_>>> {
+        let base = self.plan(manifest).and_then(|plan| plan.base.as_ref()).map_or(&[][..], |base| &base.layers);
+        if let Some(layer) = base.get(layer) {
+            return Ok(Some(layer.blob()?));
+        }
+        let never = AtomicBool::new(false);
+        let pipe = self.written(manifest, layer - base.len(), move |layer, pipe| {
+            write(&layer.tree, layer.mtime, layer.compression, pipe, 1, &never).map(drop)
+        })?;
+        Ok(Some(Box::new(pipe)))
+    }
+}
+
+impl Rebuilt {
+    /// What a thread of its own writes of a layer; it ends when nobody reads any more.
+    fn written(
+        &self,
+        manifest: usize,
+        own: usize,
+        write: impl FnOnce(&PlannedLayer, &Writer) -> Result<(), WriteError> + Send + 'static,
+    ) -> io::Result<Pipe> {
+        let there = self.plan(manifest).and_then(|plan| plan.layers.get(own));
+        there.ok_or_else(|| io::Error::other("there is no such layer"))?;
+        let planned = Arc::clone(&self.planned);
+        let (blocks, reader) = sync_channel(AHEAD);
+        thread::Builder::new().name("layer".to_owned()).spawn(move || {
+            let Some(layer) = planned.plans.get(manifest).and_then(|plan| plan.layers.get(own)) else { return };
+            let pipe = Writer(blocks);
+            if let Err(error) = write(layer, &pipe) {
+                // Nobody may be reading any more.
+                let _ = pipe.0.send(Err(io::Error::other(error.to_string())));
+            }
+        })?;
+        Ok(Pipe { reader, block: io::Cursor::new(Vec::new()) })
+    }
+}
+
+/// Where such a thread writes: a sink for the blob of a layer, or for the blocks of its tar.
+#[derive(Clone)]
+struct Writer(SyncSender<io::Result<Vec<u8>>>);
+
+impl Writer {
+    fn send(&self, block: Vec<u8>) -> io::Result<()> {
+        self.0.send(Ok(block)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Sink for Writer {
+    fn blob(&self) -> io::Result<Box<dyn Blob>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes.to_vec()).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Blob for Writer {
+    fn commit(self: Box<Self>, _: Digest) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -726,7 +726,7 @@ fn arguments() {
     let mut show = String::new();
     let digest = format!("oci:new@sha256:{}", "0".repeat(64));
     let cases: &[(&[&str], &str)] = &[
-        (&["good", "-o", "docker://example.com/a"], "does not push"),
+        (&["good", "-o", "docker://example.com/a", "--offline"], "is in a registry, and --offline"),
         (&["good", "-o", "oci:"], "names no path"),
         (&["good", "-o", ""], "-o names no place"),
         (&["good", "-o", "oci:new:a b"], "`a b` is no tag"),

@@ -4,7 +4,7 @@
 //! ours.
 
 mod files;
-mod probe;
+pub mod probe;
 pub mod web;
 mod zstd;
 

@@ -9,6 +9,8 @@ mod base;
 mod bytes;
 mod check;
 mod clients;
+mod copy;
+mod diff;
 mod drill;
 mod flake;
 mod git;

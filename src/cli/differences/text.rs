@@ -137,7 +137,8 @@ fn layer(page: &mut Page, platform: &PlatformDifferences, layer: &LayerDifferenc
         LayerChange::Tar(tar) => {
             let what = if tar.substance { "" } else { ", in metadata alone" };
             let TarDifference { added, removed, changed, .. } = **tar;
-            page.line(2, &format!("{name}: {changed} entries changed, {added} added, {removed} removed{what}"));
+            let entries = if changed == 1 { "entry" } else { "entries" };
+            page.line(2, &format!("{name}: {changed} {entries} changed, {added} added, {removed} removed{what}"));
             let behind = page.behind;
             let behind = |path: &[u8]| behind.and_then(|behind| behind.entry(platform, layer, path));
             self::tar(page, tar, &behind);

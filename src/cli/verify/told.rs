@@ -3,6 +3,7 @@
 use crate::cli::differences::{Behind, body, json};
 use crate::cli::recipes::Recipe;
 use rebake::diff::{EntryDifference, FieldChange, LayerChange, LayerDifference, PlatformDifferences, Rung};
+use rebake::origin::Claim;
 use rebake::recipe::Span;
 use rebake::verify::{Made, Verdict};
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 pub struct Told<'a> {
     pub verdict: &'a Verdict,
     pub recipe: &'a Recipe,
+    pub place: &'a str,
+    pub claims: &'a [Claim],
     pub image: &'a str,
 }
 
@@ -18,7 +21,7 @@ impl Told<'_> {
     /// For people.
     pub fn text(&self) -> String {
         let differences = &self.verdict.differences;
-        let (rung, recipe) = (differences.rung(), &self.recipe.name);
+        let (rung, recipe) = (differences.rung(), format!("{}{}", self.recipe.name, self.place));
         let only =
             differences.only.as_ref().map(|only| format!(" for {only}, which alone was compared")).unwrap_or_default();
         let (rebuilt, found) = (differences.a.digest, differences.b.digest);
@@ -37,8 +40,13 @@ impl Told<'_> {
     pub fn json(&self) -> Value {
         let differences = &self.verdict.differences;
         let mut whole = json((&self.recipe.name, self.image), differences);
-        whole["recipe"] = json!(self.recipe.name);
+        whole["recipe"] = json!(format!("{}{}", self.recipe.name, self.place));
         whole["image"] = json!(self.image);
+        let claims = self.claims.iter().map(|claim| match claim {
+            Claim::Branch(branch) => json!({ "branch": branch }),
+            Claim::Source(source, own) => json!({ "source": source, "remote": own }),
+        });
+        whole["claims"] = claims.collect();
         whole["same"] = json!(differences.rung() == Rung::Identical);
         let platforms = whole["platforms"].as_array_mut().into_iter().flatten().zip(&differences.platforms);
         for (json, platform) in platforms {
@@ -99,7 +107,10 @@ impl Behind for Told<'_> {
             None => format!("of the base, the input `{input}`"),
         });
         let all: Vec<String> = place.into_iter().chain(input).collect();
-        (!all.is_empty()).then(|| format!("made by {}", all.join(", ")))
+        match all.is_empty() {
+            true => Some("nothing in the recipe makes it".to_owned()).filter(|_| made.statement.is_none()),
+            false => Some(format!("made by {}", all.join(", "))),
+        }
     }
 
     fn field(&self, pointer: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{ContentDifference, Detail, trace};
 use crate::source::archive::Slice;
-use imara_diff::{Algorithm, Diff, InternedInput};
+use imara_diff::{Algorithm, Diff, Hunk, InternedInput};
 use std::io::Read;
 
 /// Texts longer than this are compared as bytes.
@@ -11,6 +11,8 @@ const SIZE: u64 = 1 << 20;
 const LINES: usize = 200;
 /// Bytes that are kept of a line.
 const LINE: usize = 400;
+/// Lines among which equal ones are searched for.
+const SEARCHED: usize = 20_000;
 /// Equal lines around a difference.
 const AROUND: u32 = 3;
 
@@ -54,16 +56,17 @@ pub(super) fn text(content: &Slice) -> Option<String> {
 
 pub(super) fn compare(a: &Slice, b: &Slice) -> Option<ContentDifference> {
     let (a, b) = (text(a)?, text(b)?);
-    let traces = trace::of_lines(&removed_and_added(&a, &b));
-    Some(ContentDifference { detail: Detail::Text(unified(&a, &b)), traces })
+    let (from, to): (Vec<&str>, Vec<&str>) = (a.split_inclusive('\n').collect(), b.split_inclusive('\n').collect());
+    let hunks = hunks(&from, &to);
+    let traces = trace::of_lines(&removed_and_added(&from, &to, &hunks));
+    Some(ContentDifference { detail: Detail::Text(unified(&from, &to, hunks)), traces })
 }
 
 /// Hunks that are near each other are one.
-fn unified(a: &str, b: &str) -> Lines {
-    let (from, to): (Vec<&str>, Vec<&str>) = (a.split_inclusive('\n').collect(), b.split_inclusive('\n').collect());
+fn unified(from: &[&str], to: &[&str], hunks: Vec<Hunk>) -> Lines {
     let mut lines = Lines::default();
-    let mut groups: Vec<Vec<imara_diff::Hunk>> = Vec::new();
-    for hunk in hunks(a, b) {
+    let mut groups: Vec<Vec<Hunk>> = Vec::new();
+    for hunk in hunks {
         match groups.last_mut() {
             Some(group)
                 if group.last().is_some_and(|l| hunk.before.start.saturating_sub(l.before.end) <= 2 * AROUND) =>
@@ -86,29 +89,45 @@ fn unified(a: &str, b: &str) -> Lines {
         lines.push('@', &format!("@ -{before} +{after} @@"));
         let mut at = first.before.start.saturating_sub(lead);
         for hunk in &group {
-            (at..hunk.before.start).for_each(|n| lines.push(' ', &line(&from, n)));
-            hunk.before.clone().for_each(|n| lines.push('-', &line(&from, n)));
-            hunk.after.clone().for_each(|n| lines.push('+', &line(&to, n)));
+            (at..hunk.before.start).for_each(|n| lines.push(' ', &line(from, n)));
+            hunk.before.clone().for_each(|n| lines.push('-', &line(from, n)));
+            hunk.after.clone().for_each(|n| lines.push('+', &line(to, n)));
             at = hunk.before.end;
         }
-        (at..at.saturating_add(trail)).for_each(|n| lines.push(' ', &line(&from, n)));
+        (at..at.saturating_add(trail)).for_each(|n| lines.push(' ', &line(from, n)));
     }
     lines
 }
 
-fn hunks(a: &str, b: &str) -> Vec<imara_diff::Hunk> {
-    let input = InternedInput::new(a, b);
+/// What differs between equal starts and ends. Of more lines than that, which only an attacker or a machine writes, all count
+/// as other ones: the search takes time by their square at worst.
+fn hunks(from: &[&str], to: &[&str]) -> Vec<Hunk> {
+    let start = from.iter().zip(to).take_while(|(x, y)| x == y).count();
+    let (x, y) = (from.get(start..).unwrap_or_default(), to.get(start..).unwrap_or_default());
+    let end = x.iter().rev().zip(y.iter().rev()).take_while(|(x, y)| x == y).count();
+    let (x, y) = (x.len().saturating_sub(end), y.len().saturating_sub(end));
+    if x.max(y) > SEARCHED {
+        let range = |length: usize| start as u32..start.saturating_add(length) as u32;
+        return vec![Hunk { before: range(x), after: range(y) }];
+    }
+    let part = |all: &[&str], length: usize| -> Vec<String> {
+        all.iter().skip(start).take(length).map(|line| (*line).to_owned()).collect()
+    };
+    let mut input = InternedInput::default();
+    input.update_before(part(from, x).into_iter());
+    input.update_after(part(to, y).into_iter());
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
-    diff.hunks().collect()
+    let moved =
+        |range: std::ops::Range<u32>| range.start.saturating_add(start as u32)..range.end.saturating_add(start as u32);
+    diff.hunks().map(|hunk| Hunk { before: moved(hunk.before), after: moved(hunk.after) }).collect()
 }
 
 /// Lines that took each other's place.
-fn removed_and_added(a: &str, b: &str) -> Vec<(String, String)> {
-    let (from, to): (Vec<&str>, Vec<&str>) = (a.split_inclusive('\n').collect(), b.split_inclusive('\n').collect());
+fn removed_and_added(from: &[&str], to: &[&str], hunks: &[Hunk]) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    for hunk in hunks(a, b) {
-        for (x, y) in hunk.before.zip(hunk.after) {
+    for hunk in hunks {
+        for (x, y) in hunk.before.clone().zip(hunk.after.clone()) {
             if let (Some(x), Some(y)) = (from.get(x as usize), to.get(y as usize))
                 && pairs.len() < LINES
             {
@@ -122,6 +141,28 @@ fn removed_and_added(a: &str, b: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unified(a: &str, b: &str) -> Lines {
+        let (from, to): (Vec<&str>, Vec<&str>) = (a.split_inclusive('\n').collect(), b.split_inclusive('\n').collect());
+        super::unified(&from, &to, hunks(&from, &to))
+    }
+
+    /// A long text of few different lines, against another one: it takes no longer than it may.
+    #[test]
+    fn no_quadratic_search() {
+        let mut state = 1_u32;
+        let mut text = |lines: usize| -> String {
+            let mut line = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if state >> 31 == 0 { "a\n" } else { "b\n" }
+            };
+            (0..lines).map(|_| line()).collect()
+        };
+        let start = std::time::Instant::now();
+        unified(&text(500_000), &text(500_000));
+        unified(&text(SEARCHED), &text(SEARCHED));
+        assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+    }
 
     #[test]
     fn as_a_unified_diff() {

@@ -3,7 +3,7 @@
 
 use super::{Blob, Image, ImageError, Layer, Place, broken, check_platform, diff_ids};
 use crate::layer::decompress::Compression;
-use crate::oci::{Descriptor, ImageName, Platform, Sha256, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Sha256, json, media_type};
 use serde_json::Value;
 use std::io::{self, Read};
 
@@ -38,6 +38,7 @@ pub(super) fn saved(place: &Place, name: &ImageName) -> Result<Saved, ImageError
     let file = |value: &Value| value.as_str().map(str::to_owned);
     let config = image.get("Config").and_then(file).ok_or_else(|| broken("manifest.json", "it names no Config"))?;
     let bytes = place.read(&config)?;
+    held(&config, Digest::of(&bytes), "config")?;
     let diff_ids = diff_ids(&json::parse(&bytes).map_err(|why| broken(config, why))?)?;
     let names = image.get("Layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if names.len() != diff_ids.len() {
@@ -47,10 +48,22 @@ pub(super) fn saved(place: &Place, name: &ImageName) -> Result<Saved, ImageError
     let layers = names.iter().zip(diff_ids).map(|(name, diff_id)| {
         let name = file(name).ok_or_else(|| broken("manifest.json", "a layer has no name"))?;
         let blob = place.blob(&name)?;
-        let descriptor = describe(&blob).map_err(|source| ImageError::Io { path: name, source })?;
+        let descriptor = describe(&blob).map_err(|source| ImageError::Io { path: name.clone(), source })?;
+        held(&name, descriptor.digest, "layer")?;
         Ok(Layer { descriptor, diff_id, blob })
     });
     Ok(Saved { config: bytes, names: tags(image), layers: layers.collect::<Result<_, ImageError>>()? })
+}
+
+/// Holds bytes against the digest in their file's name, where it has one: `HEX.json`, `blobs/sha256/HEX`. (A layer's folder
+/// in older archives is named for something else.)
+fn held(name: &str, found: Digest, what: &str) -> Result<(), ImageError> {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let hex = last.strip_suffix(".json").unwrap_or(last);
+    match format!("sha256:{hex}").parse::<Digest>() {
+        Ok(expected) if expected != found => Err(ImageError::Digest { what: format!("{what} {expected}"), found }),
+        _ => Ok(()),
+    }
 }
 
 fn tags(image: &Value) -> Vec<String> {

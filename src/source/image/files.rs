@@ -44,15 +44,23 @@ impl Blobs {
             }
             metadata => metadata?,
         };
-        if metadata.is_symlink() {
+        // One that leads to a file is read like a file: some tools write layouts so.
+        let leads = metadata.is_symlink() && fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        if metadata.is_symlink() && !leads {
             return Ok(Some(Lying::Symlink));
         }
-        if !metadata.is_file() {
+        if !(metadata.is_file() || leads) {
             return Ok(Some(Lying::Other));
         }
         let file = open_file(&path)?;
         let length = file.metadata()?.len();
         Ok(Some(Lying::File { reader: Box::new(file), length }))
+    }
+
+    /// Whether a name of the layout is a symlink.
+    #[must_use]
+    pub fn is_symlink(&self, name: &str) -> bool {
+        matches!(&self.place, Place::Folder { path, .. } if path.join(name).is_symlink())
     }
 
     /// The names in `blobs` and in the folders there, sorted: `blobs/sha256/…`. None if there is no such folder.

@@ -64,12 +64,17 @@ pub fn choose(index: &Value, name: &ImageName, platform: Option<&Platform>) -> R
     };
     let mut candidates: Vec<&Descriptor> = all.iter().filter(fits).collect();
     candidates.dedup_by_key(|descriptor| descriptor.digest);
-    if candidates.len() > 1 {
+    let several = candidates.len() > 1;
+    if several {
         let fits = |found: &Platform| platform.is_some_and(|wanted| same_platform(found, wanted));
         candidates.retain(|descriptor| descriptor.platform.as_ref().is_some_and(fits));
     }
     let mut tags: Vec<String> = all.iter().filter_map(tag_of).collect();
     tags.sort();
+    if let (true, Some(tag)) = (several && candidates.len() != 1, &name.tag) {
+        let digests: Vec<String> = all.iter().filter(fits).map(|descriptor| descriptor.digest.to_string()).collect();
+        return Err(ImageError::Choice(format!("several images have the tag `{tag}`: {}", digests.join(", "))));
+    }
     match (&candidates[..], &name.tag) {
         ([one], _) => Ok((*one).clone()),
         ([], Some(tag)) => {

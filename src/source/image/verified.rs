@@ -29,11 +29,8 @@ impl<R: Read> Read for Verified<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.reader.read(buffer)?;
         self.read += n as u64;
-        if self.size.is_some_and(|size| self.read > size) {
-            return Err(io::Error::other(format!(
-                "it is longer than the {} bytes it should have",
-                self.read - n as u64
-            )));
+        if let Some(size) = self.size.filter(|size| self.read > *size) {
+            return Err(longer(size));
         }
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(buffer.get(..n).unwrap_or_default());
@@ -46,12 +43,22 @@ impl<R: Read> Read for Verified<R> {
     }
 }
 
-impl<R> Verified<R> {
+fn longer(size: u64) -> io::Error {
+    io::Error::other(format!("it is longer than the {size} bytes it should have"))
+}
+
+impl<R: Read> Verified<R> {
+    /// Holds all that was read against digest and size, once.
     fn check(&mut self) -> io::Result<()> {
         let Some(sha256) = self.sha256.take() else { return Ok(()) };
         let (found, size) = sha256.finish();
         if let Some(expected) = self.size.filter(|expected| *expected != size) {
             return Err(io::Error::other(format!("it has {size} bytes, and should have {expected}")));
+        }
+        if let Some(size) = self.size
+            && self.reader.by_ref().take(1).read_to_end(&mut Vec::new())? > 0
+        {
+            return Err(longer(size));
         }
         if found != self.expected {
             let (name, expected) = (self.name, self.expected);

@@ -231,3 +231,21 @@ pub fn symlink(name: &str, target: &str) -> Vec<u8> {
 pub fn link(name: &str, target: &str) -> Vec<u8> {
     entry(name, b'1', target, b"")
 }
+
+/// What is damaged, how, and the codes of what must be found.
+pub type Case = (&'static str, fn(&Layout), &'static str);
+
+/// Holds what is found against what must be, one layout a case.
+#[track_caller]
+pub fn hold(cases: &[Case]) {
+    let mut wrong = Vec::new();
+    for (what, damage, wanted) in cases {
+        let layout = Layout::new();
+        damage(&layout);
+        let found = layout.codes("l");
+        if found != *wanted {
+            wrong.push(format!("{what}: wanted `{wanted}`, found\n{}", layout.check(&["l"])));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -98,7 +98,6 @@ fn what_is_no_pantry_is_wrong_input() {
         ("folder", "no image layout"),
         ("empty", "no image layout"),
         ("layout", "no index with the tag `pantry`"),
-        ("docker://example.com/p", "on disk"),
     ] {
         for command in [&["pantry", "check", name][..], &["pantry", "list", name], &["drill", "one", "--pantry", name]]
         {

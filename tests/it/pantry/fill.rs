@@ -190,7 +190,6 @@ fn other_things_are_refused_and_untouched() {
         ("layout", "no index with the tag `pantry`"),
         ("link", "it is a symlink"),
         ("file/below", "file is no folder"),
-        ("docker://example.com/pantry", "on disk"),
     ] {
         let said = kitchen.ends(2, &["pantry", "fill", dest, "one"]);
         assert!(said.contains(word), "{dest}: {said}");

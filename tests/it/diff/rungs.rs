@@ -1,0 +1,173 @@
+//! Each rung of the ladder, and what is just above and below it.
+
+use super::made::{Entry, Made, Packing, blob, platforms};
+use super::{Compared, diff};
+use crate::support::Work;
+use serde_json::json;
+
+#[test]
+fn identical() {
+    let work = Work::new();
+    Made::usual().write(&work, "a");
+    Made::usual().write(&work, "b");
+    let (code, json) = diff(&work, "a", "b", &[]);
+    assert_eq!((code, &json["rung"]), (Some(0), &json!("identical")));
+    let said = super::text(&work, "a", "b");
+    assert!(said.starts_with("oci:a and oci:b: identical: every byte is the same\nA: sha256:"), "{said}");
+}
+
+#[test]
+fn same_config_and_layers() {
+    let annotated = Made { annotations: json!({ "a": "1" }), ..Made::usual() };
+    Compared::new(&Made::usual(), &annotated).expect("same-config-and-layers", &["annotations"]);
+    let docker = Made { docker: true, ..Made::usual() };
+    let compared = Compared::new(&Made::usual(), &docker);
+    compared.expect("same-config-and-layers", &["dialect"]);
+    assert_eq!(compared.json["platforms"][0]["manifest"][0]["pointer"], "/config/mediaType");
+}
+
+#[test]
+fn recompressed() {
+    let plain = Made { packing: Packing::None, ..Made::usual() };
+    Compared::new(&Made::usual(), &plain).expect("recompressed", &["encoder"]);
+    // Docker's dialect does not change that, nor does a config with other white space.
+    let docker = Made { docker: true, pretty: true, ..plain };
+    Compared::new(&Made::usual(), &docker).expect("recompressed", &["encoder", "dialect"]);
+    let pretty = Made { pretty: true, ..Made::usual() };
+    Compared::new(&Made::usual(), &pretty).expect("recompressed", &[]);
+}
+
+#[test]
+fn a_label_makes_it_different() {
+    let labelled = Made::usual().configured("/config", "Labels", json!({ "a": "b" }));
+    let compared = Compared::new(&Made::usual(), &labelled);
+    compared.expect("different", &["config"]);
+    assert_eq!(
+        compared.json["platforms"][0]["config"],
+        json!([{ "pointer": "/config/Labels/a", "a": null, "b": "b" }])
+    );
+}
+
+/// What grants a right is no mere metadata.
+#[test]
+fn rights_make_it_different() {
+    let usual = Made::usual();
+    for (changed, codes) in [
+        (usual.clone().at("bin/tool", |tool| tool.mode = 0o4755), vec!["modes"]),
+        (usual.clone().at("etc/", |folder| folder.mode = 0o1755), vec!["modes"]),
+        (
+            usual.clone().at("bin/tool", |tool| *tool = tool.clone().xattr("security.capability", b"\x01")),
+            vec!["xattrs"],
+        ),
+        (usual.clone().at("etc/motd", |file| file.data = b"hello\nWorld\n".to_vec()), vec!["content"]),
+        (usual.clone().at("etc/link", |link| link.data = b"passwd".to_vec()), vec!["content"]),
+        (usual.clone().with(|entries| entries.push(Entry::file("new/x", "x"))), vec!["only-in-b"]),
+        (usual.clone().with(|entries| entries.truncate(5)), vec!["only-in-a"]),
+        (usual.clone().with(|entries| entries.push(Entry::folder("empty/"))), vec!["only-in-b"]),
+        (usual.clone().with(|entries| entries.push(Entry::file("etc/motd", "twice"))), vec!["content"]),
+    ] {
+        Compared::new(&usual, &changed).expect("different", &codes);
+        // And back.
+        assert_eq!(Compared::new(&changed, &usual).rung(), "different");
+    }
+    // The owner of what runs with its owner's rights.
+    let setuid = Made::usual().at("bin/tool", |tool| tool.mode = 0o4755);
+    let other = setuid.clone().at("bin/tool", |tool| tool.owner = (5, 5));
+    Compared::new(&setuid, &other).expect("different", &["owner"]);
+    let plain = Made::usual().at("bin/tool", |tool| tool.owner = (5, 5));
+    Compared::new(&Made::usual(), &plain).expect("same-tree", &["owner"]);
+}
+
+#[test]
+fn the_order_may_decide_what_comes_out() {
+    let usual = Made::new(vec![Entry::symlink("a", "b"), Entry::file("a/x", "1"), Entry::folder("b/")]);
+    let turned = usual.clone().with(|entries| entries.swap(0, 1));
+    assert_eq!(Compared::new(&usual, &turned).rung(), "different");
+}
+
+#[test]
+fn layers_are_paired() {
+    let with = |names: &[&str]| {
+        let layer = |name: &&str| vec![Entry::file(name, *name)];
+        Made { layers: names.iter().map(layer).collect(), ..Made::usual() }
+    };
+    // The same layers one further up.
+    let compared = Compared::new(&with(&["a", "b"]), &with(&["new", "a", "b"]));
+    assert_eq!(compared.rung(), "different");
+    let layers = &compared.json["platforms"][0]["layers"];
+    let pairs: Vec<_> =
+        layers.as_array().unwrap().iter().map(|layer| json!([layer["a"], layer["b"], layer["change"]])).collect();
+    assert_eq!(json!(pairs), json!([[null, 0, "added"], [0, 1, "same"], [1, 2, "same"]]));
+    assert_eq!((&layers[0]["entries"], &layers[0]["bytes"]), (&json!(1), &json!(3)));
+}
+
+#[test]
+fn layers_that_are_equal_are_not_read() {
+    let work = Work::new();
+    let base = vec![Entry::file("base", "of all")];
+    let image = |text: &str| Made { layers: vec![base.clone(), vec![Entry::file("motd", text)]], ..Made::usual() };
+    let digests = image("1\n").write(&work, "a");
+    assert_eq!(image("2\n").write(&work, "b")[0], digests[0]);
+    let remove = |layout: &str, digest: &str| {
+        let path = work.join(format!("{layout}/blobs/{}", digest.replace(':', "/")));
+        std::fs::remove_file(path).expect("a blob");
+    };
+    remove("a", &digests[0]);
+    remove("b", &digests[0]);
+    let (code, json) = diff(&work, "a", "b", &[]);
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("different")));
+    assert_eq!(json["platforms"][0]["layers"][0]["change"], "same");
+    assert_eq!(json["platforms"][0]["layers"][1]["changed"], 1);
+    // The positive control: without the other one it cannot be done.
+    remove("a", &digests[1]);
+    let (code, json) = diff(&work, "a", "b", &[]);
+    assert_eq!((code, &json["platforms"][0]["layers"][1]["change"]), (Some(1), &json!("unreadable")));
+}
+
+#[test]
+fn platforms_are_paired() {
+    let work = Work::new();
+    let (one, two) = (Made::usual(), Made::usual().at("etc/motd", |file| file.data = b"x\n".to_vec()));
+    platforms(&work, "a", &[("amd64", one.clone()), ("arm64", one.clone())], json!({}));
+    platforms(&work, "turned", &[("arm64", one.clone()), ("amd64", one.clone())], json!({}));
+    platforms(&work, "b", &[("amd64", one.clone()), ("arm64", two)], json!({}));
+    platforms(&work, "c", &[("amd64", one.clone())], json!({}));
+    one.write(&work, "single");
+
+    let (_, json) = diff(&work, "a", "turned", &[]);
+    assert_eq!((&json["rung"], &json["index"][0]["pointer"]), (&json!("same-config-and-layers"), &json!("/manifests")));
+    let (_, json) = diff(&work, "a", "b", &[]);
+    assert_eq!(json["rung"], "different");
+    assert_eq!(
+        (&json["platforms"][0]["rung"], &json["platforms"][1]["rung"]),
+        (&json!("identical"), &json!("different"))
+    );
+    let (code, json) = diff(&work, "a", "b", &["--platform", "linux/amd64"]);
+    assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    let (_, json) = diff(&work, "a", "c", &[]);
+    assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("platform")));
+    assert_eq!(json["causes"][0]["text"], "B has no image for linux/arm64");
+    // An index against the manifest of one of its platforms.
+    let (code, json) = diff(&work, "a", "single", &[]);
+    assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    let (code, json) = diff(&work, "a", "c", &["--platform", "linux/s390x"]);
+    assert_eq!(code, Some(2));
+    let message = json["error"]["message"].as_str().unwrap();
+    assert!(message.contains("neither image is there for linux/s390x") && message.contains("linux/amd64, linux/arm64"));
+}
+
+#[test]
+fn what_an_index_says_besides() {
+    let work = Work::new();
+    let attestation = blob(&work, "b", "application/vnd.oci.image.manifest.v1+json", b"{}");
+    let mut unknown = attestation.clone();
+    unknown["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
+    let one = [("amd64", Made::usual()), ("arm64", Made::usual())];
+    platforms(&work, "a", &one, json!({ "annotations": { "x": "1" } }));
+    platforms(&work, "b", &one, json!({ "annotations": { "x": "2" }, "manifests": [unknown] }));
+    let (_, json) = diff(&work, "a", "b", &[]);
+    assert_eq!(json["rung"], "same-config-and-layers");
+    let pointers: Vec<_> =
+        json["index"].as_array().unwrap().iter().map(|field| field["pointer"].as_str().unwrap()).collect();
+    assert_eq!(pointers, ["/annotations/x", "/manifests/2"]);
+}

@@ -68,7 +68,9 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         let order = world.order(recipe, options.jobs(env), stamping);
         let output = Path::new("rebake-out");
         let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
-        let goal = Goal { destination: near, output, locked: arguments.locked, rebuild: rebuild.as_ref() };
+        // What is on its way to a registry stands nowhere for the next build.
+        let rebuild = rebuild.as_ref().filter(|_| there.is_none());
+        let goal = Goal { destination: near, output, locked: arguments.locked, rebuild };
         match build(&order, &goal) {
             Ok(mut image) => {
                 if let Some(there) = &there

@@ -1,7 +1,7 @@
 //! What differs between two images: index, manifests, configs, layers, entries, bytes; and why, as far as a pattern shows it.
 //!
 //! The answer is data, bounded in size whatever the images hold; words and colours are left to `cli`. Layers whose diff_id
-//! or digest are equal are not read. Whether an image is sound is not judged here: see ARCHITECTURE.md.
+//! or digest are equal are not read, unless diff_ids are to be proven. Whether an image is sound is not judged here: see ARCHITECTURE.md.
 
 mod cause;
 mod content;
@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gives the layers of an image; numbers count from 0 in [`Image::manifests`] and in a manifest's layers.
 pub trait Layers: Sync {
-    /// The tar of a layer.
+    /// The tar of a layer; whoever reads it to its end knows that it is the one that its diff_id names.
     ///
     /// # Errors
     /// If it is not there; what is wrong with it comes out of the reading.
@@ -92,6 +92,8 @@ pub struct Context<'a> {
     pub interrupt: &'a AtomicBool,
     /// Only this platform of both.
     pub platform: Option<&'a Platform>,
+    /// What B's config says of a layer is not believed: one with an equal diff_id in another blob is read to its end.
+    pub prove: bool,
     /// How much is too much.
     pub limits: Limits,
 }
@@ -174,12 +176,12 @@ pub struct Differences {
     pub index: Vec<FieldChange>,
     /// One for each platform of either, in the order of the first.
     pub platforms: Vec<PlatformDifferences>,
-    /// Only one platform was compared, as the other image has no other, or as the user wanted.
+    /// Only this platform was compared, as the user wanted.
     pub only: Option<Platform>,
 }
 
 impl Differences {
-    /// How alike the two are.
+    /// How alike the two are; of one platform alone, how alike it is in both.
     #[must_use]
     pub fn rung(&self) -> Rung {
         let lowest = self.platforms.iter().map(PlatformDifferences::rung).min().unwrap_or(Rung::Different);

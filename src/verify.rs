@@ -47,7 +47,7 @@ pub fn verify(order: &Order, found: &Source, image: &Image) -> Result<Verdict, V
     // What was published may be one platform of several: a copy of that alone.
     let one = image.manifests.first().filter(|_| !image.is_index() && rebuilt.is_index());
     let platform = one.and_then(|manifest| manifest.platform.as_ref());
-    let context = Context { scratch, interrupt, platform, limits: Limits::default() };
+    let context = Context { scratch, interrupt, platform, prove: true, limits: Limits::default() };
     let a = Side { image: &rebuilt, layers: &planned };
     let b = Side { image, layers: &Stored { source: found, image } };
     let differences = compare(&a, &b, &context)?;

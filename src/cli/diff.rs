@@ -40,7 +40,7 @@ fn diff(arguments: &Arguments, env: &Env, report: &Report) -> Result<ExitCode, S
     let (left, right) = (read(&a)?, read(&b)?);
     let limits = Limits { files: if arguments.no_content { 0 } else { Limits::default().files }, ..Limits::default() };
     let Access { scratch, interrupt, .. } = access;
-    let context = Context { scratch, interrupt, platform: arguments.platform.as_ref(), limits };
+    let context = Context { scratch, interrupt, platform: arguments.platform.as_ref(), prove: false, limits };
     let (x, y) = (Stored { source: &a, image: &left }, Stored { source: &b, image: &right });
     let (x, y) = (Side { image: &left, layers: &x }, Side { image: &right, layers: &y });
     let differences = compare(&x, &y, &context).map_err(|error| error.to_string())?;

@@ -189,6 +189,7 @@ fn content(content: &ContentDifference) -> Value {
             "order": members.order,
         }),
         Detail::Bytes(bytes) => self::bytes(bytes),
+        Detail::Large(mib) => json!({ "kind": "large", "mib": mib, "why": large(*mib) }),
         Detail::Skipped(skipped) => json!({ "kind": "skipped", "why": why(*skipped) }),
     }
 }
@@ -218,6 +219,10 @@ fn member_values(field: &MemberField) -> (&'static str, String, String) {
         MemberField::Mode(a, b) => ("mode", mode(*a), mode(*b)),
         MemberField::Owner(a, b) => ("owner", owner(*a), owner(*b)),
     }
+}
+
+fn large(mib: u64) -> String {
+    format!("it is too large to be compared whole; the first difference is within MiB {mib}, counted from 0")
 }
 
 fn why(skipped: Skipped) -> &'static str {

@@ -1,14 +1,13 @@
 //! Why two images differ, where the pattern shows it.
 
 mod evidence;
+mod words;
 
 pub(super) use evidence::Evidence;
 
+use super::Which;
 use super::entries::Sorting;
-use super::{Encoding, Which};
-use crate::oci::{Platform, rfc3339};
-use crate::tree::Printable;
-use std::fmt;
+use crate::oci::Platform;
 
 /// A cause, and how many entries it explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub enum Cause {
         /// Whose it is not.
         missing: Which,
     },
+    /// A layer that cannot be read, or is not what its diff_id says: whose, and why.
+    Unreadable(Which, String),
     /// Another base image: its digests as annotations say them, or the first layers' diff_ids.
     BaseMoved(Option<String>, Option<String>),
     /// Another commit or version, by a label or annotation.
@@ -57,11 +58,13 @@ pub enum Cause {
         first: i64,
         /// Seconds since 1970.
         last: i64,
+        /// A few entries do not follow.
+        most: bool,
     },
-    /// Each side has one instant for all.
-    SourceDateEpoch(i64, i64),
-    /// All times differ by the same number of seconds.
-    TimeZone(i64),
+    /// Each side has one instant for all; or for most, if it says so.
+    SourceDateEpoch(i64, i64, bool),
+    /// All times differ by the same number of seconds; or most, if it says so.
+    TimeZone(i64, bool),
     /// Times differ in no way that is known.
     Times,
     /// Modes as a umask leaves them.
@@ -90,7 +93,20 @@ pub enum Cause {
     Order(Sorting, Sorting),
     /// Hard links on one side, copies on the other.
     HardLinks,
-    /// Extended attributes that one side has, by name.
+    /// What programs or people may do: file capabilities, setuid bits and the like.
+    Rights(Vec<&'static str>),
+    /// The same layers in another order.
+    LayerOrder,
+    /// Layers that only one side has: how many layers A and B have, and how many of them alone.
+    Layers {
+        /// How many A has.
+        a: usize,
+        /// How many B has.
+        b: usize,
+        /// How many of them only the one side has.
+        alone: (usize, usize),
+    },
+    /// Extended attributes that differ, by name, but for those that give rights.
     Xattrs(Vec<String>),
     /// Entries of folders that the other side leaves out.
     Folders,
@@ -102,8 +118,8 @@ pub enum Cause {
     HeaderFormat,
     /// Zeros at the end, or other bytes that mean nothing.
     Padding,
-    /// Another encoder, or another level.
-    Encoder(Option<Encoding>, Option<Encoding>),
+    /// Another encoder, or another level: how each side is compressed, where it is known.
+    Encoder(Option<String>, Option<String>),
     /// Files hold dates: an example of both sides.
     EmbeddedDate(String, String),
     /// Files hold paths of the machine that built them.
@@ -116,6 +132,13 @@ pub enum Cause {
     MemberTimes(&'static str),
     /// Files that only one side has, all below a folder.
     OnlyIn {
+        /// Whose they are.
+        which: Which,
+        /// The deepest folder that holds all of them; empty: the root.
+        folder: Vec<u8>,
+    },
+    /// Whiteouts that only one side has, all below a folder.
+    Removals {
         /// Whose they are.
         which: Which,
         /// The deepest folder that holds all of them; empty: the root.
@@ -137,12 +160,13 @@ impl Cause {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Platform { .. } => "platform",
+            Self::Unreadable(..) => "unreadable",
             Self::BaseMoved(..) => "base-moved",
             Self::Revision { .. } => "revision",
             Self::Created { .. } => "created",
             Self::TimesNotNormalised { .. } => "times-not-normalised",
             Self::SourceDateEpoch(..) => "source-date-epoch",
-            Self::TimeZone(_) => "time-zone",
+            Self::TimeZone(..) => "time-zone",
             Self::Times => "times",
             Self::Umask { .. } => "umask",
             Self::Modes => "modes",
@@ -151,6 +175,9 @@ impl Cause {
             Self::OwnerNames { .. } => "owner-names",
             Self::Order(..) => "order",
             Self::HardLinks => "hard-links",
+            Self::Rights(_) => "rights",
+            Self::LayerOrder => "layer-order",
+            Self::Layers { .. } => "layers",
             Self::Xattrs(_) => "xattrs",
             Self::Folders => "folders",
             Self::Sparse => "sparse",
@@ -165,6 +192,8 @@ impl Cause {
             Self::MemberTimes(_) => "member-times",
             Self::OnlyIn { which: Which::A, .. } => "only-in-a",
             Self::OnlyIn { which: Which::B, .. } => "only-in-b",
+            Self::Removals { which: Which::A, .. } => "removals-in-a",
+            Self::Removals { which: Which::B, .. } => "removals-in-b",
             Self::Content => "content",
             Self::Config(_) => "config",
             Self::Dialect => "dialect",
@@ -172,121 +201,36 @@ impl Cause {
         }
     }
 
-    /// Its place among others: what tells most comes first.
+    /// Its place among others: what tells most comes first. What a container sees stands before metadata, and that before
+    /// the ways of writing it down.
     fn rank(&self) -> u8 {
         match self {
-            Self::Platform { .. } => 0,
-            Self::BaseMoved(..) => 1,
-            Self::Revision { .. } => 2,
-            Self::Created { only: true, .. } => 3,
-            Self::EmbeddedDate(..) | Self::EmbeddedPath(..) => 4,
-            Self::BuildId | Self::CompiledPython | Self::MemberTimes(_) => 5,
-            Self::OnlyIn { .. } => 6,
-            Self::TimesNotNormalised { .. } | Self::SourceDateEpoch(..) | Self::TimeZone(_) => 7,
-            Self::Umask { .. } | Self::Owner(..) => 8,
-            Self::Modes | Self::Owners => 9,
-            Self::Xattrs(_) => 10,
-            Self::Times => 11,
-            Self::OwnerNames { .. } => 12,
-            Self::Order(..) => 13,
-            Self::HardLinks | Self::Folders | Self::Sparse => 14,
-            Self::PaxTimes | Self::HeaderFormat => 15,
-            Self::Padding => 16,
-            Self::Encoder(..) => 17,
-            Self::Dialect => 18,
-            Self::Annotations => 19,
-            Self::Created { only: false, .. } => 20,
-            Self::Config(_) => 21,
-            Self::Content => 22,
-        }
-    }
-}
-
-impl fmt::Display for Which {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::A => "A",
-            Self::B => "B",
-        })
-    }
-}
-
-impl fmt::Display for Sorting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bytes => "sorted by the bytes of its paths",
-            Self::Folders => "sorted folder by folder",
-            Self::Locale => "sorted as a locale does it",
-            Self::Unsorted => "in no order, as a file system gives it",
-        })
-    }
-}
-
-/// A sentence.
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-        match self {
-            Self::Platform { platform: Some(platform), missing } => write!(f, "{missing} has no image for {platform}"),
-            Self::Platform { platform: None, missing } => write!(f, "{missing} has no such image"),
-            Self::BaseMoved(a, b) => write!(f, "the base image moved: {} -> {}", or_none(a), or_none(b)),
-            Self::Revision { name, a, b } => {
-                write!(f, "built from another commit or version: {name} is {} -> {}", or_none(a), or_none(b))
-            }
-            Self::Created { only: true, a, b } => {
-                write!(f, "nothing but `created` differs: {} -> {}", or_none(a), or_none(b))
-            }
-            Self::Created { only: false, a, b } => write!(f, "`created` differs: {} -> {}", or_none(a), or_none(b)),
-            Self::TimesNotNormalised { which, first, last } => write!(
-                f,
-                "{which} was built without normalising times: they are those of the build, {} to {}",
-                rfc3339(*first),
-                rfc3339(*last)
-            ),
-            Self::SourceDateEpoch(a, b) => {
-                let (a, b) = (rfc3339(*a), rfc3339(*b));
-                write!(f, "each side has one time for all, {a} -> {b}, as another SOURCE_DATE_EPOCH makes it")
-            }
-            Self::TimeZone(seconds) => {
-                write!(f, "all times are off by {seconds} seconds, as another time zone makes them")
-            }
-            Self::Times => f.write_str("times differ"),
-            Self::Umask { which, mask } => write!(f, "modes of {which} are those that a umask of {mask:04o} leaves"),
-            Self::Modes => f.write_str("permission bits differ"),
-            Self::Owner(uid, gid) => write!(f, "entries belong to {uid}:{gid} in B, as the user who built it has it"),
-            Self::Owners => f.write_str("owners differ"),
-            Self::OwnerNames { which: Some(which), user, group } => {
-                write!(f, "{which} names owners, such as {user}:{group}: they are those of the machine that built it")
-            }
-            Self::OwnerNames { which: None, user, group } => {
-                write!(f, "names of owners differ, such as {user}:{group}")
-            }
-            Self::Order(a, b) => write!(f, "the entries stand in another order: A is {a}, B is {b}"),
-            Self::HardLinks => f.write_str("hard links on one side are copies, or other links, on the other"),
-            Self::Xattrs(names) => {
-                write!(f, "extended attributes of the machine that built it: {}", names.join(", "))
-            }
-            Self::Folders => f.write_str("one side leaves out entries of folders that its other entries imply"),
-            Self::Sparse => f.write_str("files with holes are stored as such on one side only"),
-            Self::PaxTimes => f.write_str("extended headers hold times of access, change, or fractions of a second"),
-            Self::HeaderFormat => f.write_str("another program wrote the tar: its headers have another form"),
-            Self::Padding => f.write_str("the tars end in other ways, or differ in bytes that mean nothing"),
-            Self::Encoder(a, b) => {
-                let name = |encoding: &Option<Encoding>| {
-                    encoding.as_ref().map_or_else(|| "unreadable".to_owned(), Encoding::to_string)
-                };
-                write!(f, "compressed otherwise: {} -> {}", name(a), name(b))
-            }
-            Self::EmbeddedDate(a, b) => write!(f, "files hold the date of their build: {a} -> {b}"),
-            Self::EmbeddedPath(a, b) => write!(f, "files hold the path they were built at: {a} -> {b}"),
-            Self::BuildId => f.write_str("programs hold a build id: it changes with all that they are built from"),
-            Self::CompiledPython => f.write_str("compiled Python files hold the time of their source"),
-            Self::MemberTimes(format) => write!(f, "{format} files hold the times of what is in them"),
-            Self::OnlyIn { which, folder } => write!(f, "files that only {which} has, below /{}", Printable(folder)),
-            Self::Content => f.write_str("what is in files, or where links lead, differs"),
-            Self::Config(pointers) => write!(f, "the config says something else: {}", pointers.join(", ")),
-            Self::Dialect => f.write_str("one manifest has OCI's media types, the other Docker's"),
-            Self::Annotations => f.write_str("annotations differ"),
+            Self::Unreadable(..) => 0,
+            Self::Platform { .. } => 1,
+            Self::BaseMoved(..) => 2,
+            Self::Revision { .. } => 3,
+            Self::Created { only: true, .. } => 4,
+            Self::EmbeddedDate(..) | Self::EmbeddedPath(..) => 5,
+            Self::BuildId | Self::CompiledPython | Self::MemberTimes(_) => 6,
+            Self::Rights(_) => 7,
+            Self::Content => 8,
+            Self::OnlyIn { .. } | Self::Removals { .. } => 9,
+            Self::LayerOrder | Self::Layers { .. } => 10,
+            Self::Config(_) => 11,
+            Self::Created { only: false, .. } => 12,
+            Self::TimesNotNormalised { .. } | Self::SourceDateEpoch(..) | Self::TimeZone(..) => 13,
+            Self::Umask { .. } | Self::Owner(..) => 14,
+            Self::Modes | Self::Owners => 15,
+            Self::Xattrs(_) => 16,
+            Self::Times => 17,
+            Self::OwnerNames { .. } => 18,
+            Self::Order(..) => 19,
+            Self::HardLinks | Self::Folders | Self::Sparse => 20,
+            Self::PaxTimes | Self::HeaderFormat => 21,
+            Self::Padding => 22,
+            Self::Dialect => 23,
+            Self::Annotations => 24,
+            Self::Encoder(..) => 25,
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum Detail {
     Members(Members),
     /// Anything else.
     Bytes(Bytes),
+    /// It is larger than is looked at: the MiB, from 0, in which the first difference lies.
+    Large(u64),
     /// It was not compared.
     Skipped(Skipped),
 }
@@ -86,7 +88,13 @@ pub(super) fn compare(
             () => None,
         };
         match skipped {
-            Some(skipped) => tar.tell(&file.path, skipped.into()),
+            Some(skipped) => tar.tell(
+                &file.path,
+                match file.mib.filter(|_| skipped == Skipped::TooLarge) {
+                    Some(mib) => ContentDifference { detail: Detail::Large(mib), traces: Vec::new() },
+                    None => skipped.into(),
+                },
+            ),
             None => {
                 (sums, files) = (sum, files.saturating_add(1));
                 chosen.push(file);
@@ -179,7 +187,7 @@ mod tests {
         let limits = crate::diff::Limits::default();
         let scratch = tempfile::tempdir().unwrap();
         let scratch = scratch.path();
-        let context = Context { scratch, interrupt: &interrupt, platform: None, limits };
+        let context = Context { scratch, interrupt: &interrupt, platform: None, prove: false, limits };
         let mut elf = vec![0; 4096];
         std::fs::File::open("/proc/self/exe").unwrap().read_exact(&mut elf).unwrap();
         // The section headers stand at the end of the file: they are moved to where they are seen.

@@ -84,29 +84,45 @@ impl fmt::Display for Encoder {
 
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.compression {
-            Compression::None => f.write_str("no compression")?,
-            compression => write!(f, "{compression}")?,
-        }
-        if let Some(encoder) = self.encoder {
-            write!(f, " by {encoder}")?;
-        }
-        match &self.header {
-            Some(Header::Gzip { mtime, level, os, named }) => {
-                write!(f, " (mtime {mtime}, XFL {level}, OS {os}")?;
-                f.write_str(if *named { ", with a name)" } else { ")" })?;
-            }
-            Some(Header::Zstd { sized, checksum }) => {
-                let with = |is: bool| if is { "with" } else { "without" };
-                write!(f, " ({} content size, {} checksum)", with(*sized), with(*checksum))?;
-            }
-            None => {}
-        }
-        write!(f, ", {} bytes", self.size)
+        write!(f, "{}, {} bytes", self.how(), self.size)
     }
 }
 
 impl Encoding {
+    /// The same for all layers that one encoder made.
+    pub(super) fn how(&self) -> String {
+        let mut how = match self.compression {
+            Compression::None => "no compression".to_owned(),
+            compression => compression.to_string(),
+        };
+        if let Some(encoder) = self.encoder {
+            how.push_str(&format!(" by {encoder}"));
+        }
+        match &self.header {
+            Some(Header::Gzip { mtime, level, os, named }) => {
+                let level = match level {
+                    2 => "2: the best level".to_owned(),
+                    4 => "4: the fastest level".to_owned(),
+                    level => level.to_string(),
+                };
+                let named = if *named { ", with a name" } else { "" };
+                how.push_str(&format!(" (mtime {mtime}, XFL {level}, OS {os}{named})"));
+            }
+            Some(Header::Zstd { sized, checksum }) => {
+                let with = |is: bool| if is { "with" } else { "without" };
+                how.push_str(&format!(" ({} content size, {} checksum)", with(*sized), with(*checksum)));
+            }
+            None => {}
+        }
+        how
+    }
+
+    /// Whether another program, or another setting, compressed it, for blobs of two tars. Who wrote them is not always seen.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        let encoders = self.encoder.zip(other.encoder).is_some_and(|(a, b)| a != b);
+        self.compression != other.compression || self.header != other.header || encoders
+    }
+
     /// Looks at the start of a blob of `size` bytes.
     pub(super) fn of(blob: &mut dyn Read, size: u64) -> io::Result<Self> {
         let mut sample = Vec::new();
@@ -196,6 +212,13 @@ mod tests {
         assert_eq!(of(&bytes).encoder, None);
         bytes[9] = 3;
         assert_eq!(of(&bytes).encoder, Some(Encoder::Zlib));
+        let level = |bytes: &mut Vec<u8>, level: u8| {
+            bytes[8] = level;
+            of(bytes).to_string()
+        };
+        assert!(level(&mut bytes, 2).starts_with("gzip by gzip or zlib (mtime 0, XFL 2: the best level, OS 3), "));
+        assert!(level(&mut bytes, 4).contains("XFL 4: the fastest level,"));
+        assert!(level(&mut bytes, 0).contains("XFL 0, OS 3"));
         bytes.extend(bytes.clone());
         assert_eq!(of(&bytes).encoder, Some(Encoder::Members));
     }

@@ -61,7 +61,7 @@ pub enum EntryChange {
 /// An entry that only one side has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// `file`, `folder` and so on.
+    /// `file`, `folder` and so on; `removal` for a whiteout.
     pub kind: &'static str,
     /// Permission bits.
     pub mode: u32,

@@ -5,6 +5,7 @@ use super::entries::{TarDifference, Wanted, compare};
 use super::scan::{Scan, scan};
 use super::{Context, DiffError, Encoding, Layers, Side, Which, content};
 use crate::transport::Layer;
+use std::io::{ErrorKind, Read};
 
 /// Two layers that belong together, or one that is alone; numbers count from 0.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub enum LayerChange {
         /// Bytes of the files in it.
         bytes: u64,
     },
-    /// A layer cannot be read to its end.
+    /// A layer cannot be read to its end, or is not what its diff_id says.
     Unreadable {
         /// Whose.
         which: Which,
@@ -79,9 +80,16 @@ impl Pair<'_> {
         evidence: &mut Evidence,
     ) -> Result<LayerChange, DiffError> {
         if x.descriptor.digest == y.descriptor.digest {
-            return Ok(LayerChange::Same);
+            let why = || format!("its blob is that of A, whose diff_id is {}, and not {}", x.diff_id, y.diff_id);
+            return Ok(match x.diff_id == y.diff_id {
+                true => LayerChange::Same,
+                false => LayerChange::Unreadable { which: Which::B, why: why() },
+            });
         }
         if x.diff_id == y.diff_id {
+            if let Some(why) = if context.prove { broken(self.b, b, context)? } else { None } {
+                return Ok(LayerChange::Unreadable { which: Which::B, why });
+            }
             let change = (encoding(self.a, a, x), encoding(self.b, b, y));
             evidence.encodings(&change.0, &change.1);
             return Ok(LayerChange::Recompressed(change.0, change.1));
@@ -101,6 +109,11 @@ impl Pair<'_> {
         drop((from, to));
         self.contents(&mut tar, wanted, (a, b), context)?;
         evidence.contents(&tar);
+        if let (Some(from), Some(to)) = (encoding(self.a, a, x), encoding(self.b, b, y))
+            && from.differs(&to)
+        {
+            evidence.encodings(&Some(from), &Some(to));
+        }
         Ok(LayerChange::Tar(Box::new(tar)))
     }
 
@@ -120,6 +133,24 @@ impl Pair<'_> {
 fn read((side, manifest): (Side<'_>, usize), layer: usize, context: &Context) -> Result<Scan, String> {
     let tar = side.layers.tar(manifest, layer).map_err(|error| error.to_string())?;
     scan(tar, &context.limits, context.interrupt)
+}
+
+/// What is wrong with a layer, read to its end.
+fn broken((side, manifest): (Side<'_>, usize), layer: usize, context: &Context) -> Result<Option<String>, DiffError> {
+    let mut tar = match side.layers.tar(manifest, layer) {
+        Ok(tar) => tar,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        context.check()?;
+        match tar.read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Ok(Some(error.to_string())),
+        }
+    }
 }
 
 fn one_sided(side: (Side<'_>, usize), layer: usize, which: Which, context: &Context) -> LayerChange {

@@ -74,6 +74,7 @@ fn pairs(a: &Side, b: &Side, context: &Context) -> Result<(Pairs, Option<Platfor
         pairs.push((Some(n), at.map(|at| free.remove(at))));
     }
     pairs.extend(free.into_iter().map(|m| (None, Some(m))));
+    twice(&mut pairs, left, right, &same);
     let platform = |(x, y): &(Option<usize>, Option<usize>)| {
         let manifest = x.and_then(|x| left.get(x)).or_else(|| y.and_then(|y| right.get(y)));
         manifest.and_then(|manifest| manifest.platform.clone())
@@ -90,14 +91,29 @@ fn pairs(a: &Side, b: &Side, context: &Context) -> Result<(Pairs, Option<Platfor
         }
         return Ok((pairs, Some(wanted.clone())));
     }
-    // An index against the manifest of one platform: that one counts.
-    if a.image.is_index() != b.image.is_index()
-        && let Some(pair) = pairs.iter().find(|(x, y)| x.is_some() && y.is_some()).copied()
-        && let Some(only) = platform(&pair)
-    {
-        return Ok((vec![pair], Some(only)));
-    }
     Ok((pairs, None))
+}
+
+/// A platform that one image lists twice is not missing from the other: the second is held against the same one, or left
+/// out if it is the first once more.
+fn twice(pairs: &mut Pairs, left: &[Manifest], right: &[Manifest], same: &dyn Fn(&Manifest, &Manifest) -> bool) {
+    let known: Pairs = pairs.iter().copied().filter(|(x, y)| x.is_some() && y.is_some()).collect();
+    let of = |(x, y): (Option<usize>, Option<usize>)| (x.and_then(|x| left.get(x)), y.and_then(|y| right.get(y)));
+    pairs.retain_mut(|pair| {
+        let (alone, is_left) = match of(*pair) {
+            (Some(alone), None) => (alone, true),
+            (None, Some(alone)) => (alone, false),
+            _ => return true,
+        };
+        let twin = known.iter().find(|known| match of(**known) {
+            (Some(x), Some(y)) => same(alone, if is_left { y } else { x }),
+            _ => false,
+        });
+        let Some(&(x, y)) = twin else { return true };
+        let first = if is_left { of((x, None)).0 } else { of((None, y)).1 };
+        *pair = if is_left { (pair.0, y) } else { (x, pair.1) };
+        first.is_none_or(|first| first.document.descriptor.digest != alone.document.descriptor.digest)
+    });
 }
 
 /// A platform that only one image has.
@@ -159,6 +175,10 @@ fn rung(x: &Manifest, y: &Manifest, layers: &[LayerDifference]) -> Rung {
     if digest(x) == digest(y) {
         return Rung::Identical;
     }
+    // Also where a config says that all is the same.
+    if layers.iter().any(|layer| matches!(layer.change, LayerChange::Unreadable { .. })) {
+        return Rung::Different;
+    }
     let equal = |same: &dyn Fn(usize) -> bool| x.layers.len() == y.layers.len() && (0..x.layers.len()).all(same);
     let digests = equal(
         &|n| matches!((x.layers.get(n), y.layers.get(n)), (Some(x), Some(y)) if x.descriptor.digest == y.descriptor.digest),
@@ -195,8 +215,12 @@ fn without_diff_ids(config: &Value) -> Value {
 
 /// What differs in the tops besides the manifests that belong together.
 fn index(a: &Image, b: &Image, pairs: &Pairs, limit: usize) -> Vec<FieldChange> {
-    if !a.is_index() || !b.is_index() || a.top.descriptor.digest == b.top.descriptor.digest {
+    if a.top.descriptor.digest == b.top.descriptor.digest || !a.is_index() && !b.is_index() {
         return Vec::new();
+    }
+    if a.is_index() != b.is_index() {
+        let kind = |image: &Image| Some(Value::from(image.top.descriptor.media_type.clone()));
+        return vec![FieldChange { pointer: "/mediaType".to_owned(), a: kind(a), b: kind(b) }];
     }
     let empty = Map::new();
     let rest = |image: &Image| -> Value {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// How alike two images are; a higher rung is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
-    /// A file, a right, or a setting differs.
+    /// A file, a right, a setting, the history or the division into layers differs; or something is missing or unreadable.
     Different,
     /// The same files with the same content; only tar metadata differs.
     SameTree,
@@ -27,7 +27,9 @@ impl Rung {
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Different => "what a container would see differs",
+            Self::Different => {
+                "files, rights, settings, history, platforms or the division into layers differ, or cannot be read"
+            }
             Self::SameTree => "the files are the same; only metadata of the tar streams differs",
             Self::Recompressed => "every layer's tar and the config are the same; only compression differs",
             Self::SameConfigAndLayers => "config and layers are the same; manifest, index or annotations differ",

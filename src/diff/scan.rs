@@ -5,8 +5,9 @@ use crate::layer::read::{Ending, RawEntry, RawKind, TarReader, Written};
 use crate::oci::{Digest, Sha256};
 use crate::tree::Attributes;
 use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,13 @@ pub(super) struct Scan {
     pub(super) tail: u64,
     /// Whether records for all entries stand in it.
     pub(super) global: bool,
+    /// Of large files, by place, a sum of each MiB.
+    pieces: BTreeMap<usize, Vec<u64>>,
 }
+
+/// A piece of a large file; and how many of them are kept of a layer: those of 1 TiB.
+const PIECE: u64 = 1 << 20;
+const PIECES: usize = 1 << 20;
 
 /// What stands at a path.
 pub(super) struct Entry {
@@ -67,6 +74,7 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
     let count = Rc::new(Cell::new(0));
     let mut reader = TarReader::new(Counted { inner: tar, interrupt, count: Rc::clone(&count) });
     let (mut entries, mut forms) = (Vec::new(), BTreeSet::new());
+    let (mut pieces, mut kept) = (BTreeMap::new(), 0_usize);
     let mut weight = 0_usize;
     let mut global = false;
     while let Some(raw) = reader.next().map_err(|error| error.to_string())? {
@@ -90,9 +98,17 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
         let kind = match raw.kind {
             RawKind::Directory => Kind::Folder,
             RawKind::File { .. } => {
-                let mut sha256 = Sha256::default();
-                io::copy(&mut reader.data(), &mut sha256).map_err(|error| error.to_string())?;
-                let (sha256, size) = sha256.finish();
+                let mut content = Content::default();
+                // Half of it, as the other side may have less.
+                if matches!(raw.kind, RawKind::File { size } if size > limits.file / 2) {
+                    content.room = PIECES.saturating_sub(kept);
+                }
+                io::copy(&mut reader.data(), &mut content).map_err(|error| error.to_string())?;
+                let (sha256, size) = content.sha256.finish();
+                if content.room > 0 && content.pieces.len() as u64 == size / PIECE {
+                    kept = kept.saturating_add(content.pieces.len());
+                    pieces.insert(entries.len(), content.pieces);
+                }
                 Kind::File { size, sha256 }
             }
             RawKind::HardLink(target) => Kind::HardLink(normal(&target)),
@@ -114,7 +130,7 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
     let ending = reader.finish().map_err(|error| error.to_string())?;
     // The first block of zeros was taken to see that it is one.
     let taken = if ending.blocks > 0 { 512 } else { 0 };
-    Ok(Scan { entries, ending, tail: count.get().saturating_sub(end.saturating_sub(taken)), global })
+    Ok(Scan { entries, ending, tail: count.get().saturating_sub(end.saturating_sub(taken)), global, pieces })
 }
 
 /// A path without `.` and needless slashes.
@@ -183,7 +199,47 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
+/// Sums what is written to it: all of it, and each piece.
+#[derive(Default)]
+struct Content {
+    sha256: Sha256,
+    pieces: Vec<u64>,
+    /// How many pieces may be kept.
+    room: usize,
+    sum: DefaultHasher,
+    length: u64,
+}
+
+impl Write for Content {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.pieces.len() >= self.room {
+            self.sha256.update(bytes);
+            return Ok(bytes.len());
+        }
+        let left = usize::try_from(PIECE.saturating_sub(self.length)).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..left.min(bytes.len())).unwrap_or_default();
+        self.sha256.update(bytes);
+        self.sum.write(bytes);
+        self.length = self.length.saturating_add(bytes.len() as u64);
+        if self.length >= PIECE {
+            self.pieces.push(std::mem::take(&mut self.sum).finish());
+            self.length = 0;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Scan {
+    /// The piece in which two large files, by their places, first differ. The last one, which is not whole, has no sum.
+    pub(super) fn first_difference(&self, place: usize, other: &Self, there: usize) -> Option<u64> {
+        let (a, b) = (self.pieces.get(&place)?, other.pieces.get(&there)?);
+        Some(a.iter().zip(b).take_while(|(a, b)| a == b).count() as u64)
+    }
+
     /// Bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
         let size = |entry: &Entry| if let Kind::File { size, .. } = entry.kind { size } else { 0 };
@@ -192,6 +248,11 @@ impl Scan {
 }
 
 impl Entry {
+    /// Whether it takes away what lower layers have (image-spec, "layer.md", Whiteouts).
+    pub(super) fn is_whiteout(&self) -> bool {
+        self.path.rsplit(|&b| b == b'/').next().is_some_and(|name| name.starts_with(b".wh."))
+    }
+
     /// For messages and JSON.
     pub(super) fn kind_name(&self) -> &'static str {
         match self.kind {

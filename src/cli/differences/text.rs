@@ -1,6 +1,6 @@
 //! Differences as text: what matters most first, the rest counted.
 
-use super::{hex, member_values, path, values, why};
+use super::{hex, large, member_values, path, values, why};
 use crate::cli::report::safe;
 use rebake::diff::{
     Blame, ContentDifference, Detail, Differences, EntryChange, EntryDifference, Field, FieldChange, Framing,
@@ -8,6 +8,7 @@ use rebake::diff::{
 };
 use rebake::tree::Printable;
 use serde_json::Value;
+use std::cmp::Ordering;
 
 /// Entries of a layer, fields of a document, lines of a content, characters of a value.
 const ENTRIES: usize = 100;
@@ -47,7 +48,11 @@ impl Page<'_> {
 pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
     let mut page = Page { text: String::new(), behind: None };
     let rung = differences.rung();
-    page.line(0, &format!("{a} and {b}: {rung}: {}", rung.meaning()));
+    let meaning = match rung {
+        Rung::Identical if differences.a.digest != differences.b.digest => "their images for one platform are the same",
+        rung => rung.meaning(),
+    };
+    page.line(0, &format!("{a} and {b}: {rung}: {meaning}"));
     page.line(0, &format!("A: {}", differences.a.digest));
     page.line(0, &format!("B: {}", differences.b.digest));
     if let Some(only) = &differences.only {
@@ -55,6 +60,13 @@ pub fn text((a, b): (&str, &str), differences: &Differences) -> String {
     }
     if rung == Rung::Identical {
         return page.text;
+    }
+    let layers = differences.platforms.iter().flat_map(|platform| &platform.layers);
+    if { layers }.any(|layer| matches!(layer.change, LayerChange::Recompressed(..))) {
+        page.line(
+            0,
+            "That recompressed layers hold the same tar is what their diff_ids say; `rebake check` proves it.",
+        );
     }
     page.text + &body(differences, None)
 }
@@ -234,8 +246,15 @@ fn content(page: &mut Page, content: &ContentDifference) {
             page.more(10, members.total.saturating_sub(members.members.len().min(LINES) as u64));
         }
         Detail::Bytes(bytes) => {
-            let first = bytes.runs.first().map_or(bytes.sizes.0.min(bytes.sizes.1), |(start, _)| *start);
-            page.line(8, &format!("{} bytes differ, the first at offset {first}", bytes.differing));
+            let (a, b) = bytes.sizes;
+            let ends = match a.cmp(&b) {
+                Ordering::Less => Some(format!("A ends at offset {a}, B at {b}")),
+                Ordering::Greater => Some(format!("B ends at offset {b}, A at {a}")),
+                Ordering::Equal => None,
+            };
+            let first = bytes.runs.first();
+            let first = first.map(|(at, _)| format!("{} bytes differ, the first at offset {at}", bytes.differing));
+            page.line(8, &first.into_iter().chain(ends).collect::<Vec<_>>().join("; "));
             page.line(8, &format!("A: {}", hex(&bytes.shown.0)));
             page.line(8, &format!("B: {}", hex(&bytes.shown.1)));
             if !bytes.sections.is_empty() {
@@ -243,6 +262,7 @@ fn content(page: &mut Page, content: &ContentDifference) {
                 page.line(8, &format!("ELF sections that differ: {}", cut(&names.join(", "), 8 * VALUE)));
             }
         }
+        Detail::Large(mib) => page.line(8, &large(*mib)),
         Detail::Skipped(skipped) => page.line(8, why(*skipped)),
     }
 }

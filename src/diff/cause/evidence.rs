@@ -3,13 +3,14 @@
 mod documents;
 mod modes;
 mod names;
+mod rights;
 mod times;
 
 use super::{Blame, Cause, together};
 use crate::diff::content::Trace;
 use crate::diff::entries::{EntryChange, Field, Framing, Order, TarDifference};
 use crate::diff::fields::FieldChange;
-use crate::diff::layers::LayerDifference;
+use crate::diff::layers::{LayerChange, LayerDifference};
 use crate::diff::scan::{Entry, Kind};
 use crate::diff::{Encoding, Rung, Which};
 use crate::oci::media_type;
@@ -17,6 +18,7 @@ use crate::transport::Manifest;
 use documents::{base, documents};
 use modes::Modes;
 use names::{Names, Only};
+use rights::{Rights, xattr_right};
 use std::collections::BTreeMap;
 use times::Times;
 
@@ -39,7 +41,9 @@ pub struct Evidence {
     orders: Vec<Order>,
     framing: BTreeMap<Framing, u64>,
     traces: Vec<(Trace, u64)>,
-    encodings: Vec<(Option<Encoding>, Option<Encoding>)>,
+    encodings: Vec<(Option<String>, Option<String>)>,
+    rights: Rights,
+    removals: (Only, Only),
 }
 
 fn count(n: &mut u64) {
@@ -54,6 +58,7 @@ impl Evidence {
     /// Two entries of one path, and what differs between them.
     pub fn pair(&mut self, a: &Entry, b: &Entry, fields: &[Field]) {
         count(&mut self.pairs);
+        self.rights.pair(a, b, fields);
         self.times.pair(a.attributes.mtime, b.attributes.mtime);
         if !matches!(a.kind, Kind::Symlink(_)) {
             self.modes.add(a.attributes.mode, b.attributes.mode);
@@ -83,7 +88,7 @@ impl Evidence {
                 Field::OwnerNames(a, b) => self.names.differ(a, b),
                 Field::HardLink(..) => count(&mut self.links),
                 Field::Repeated(_, _, false) => count(&mut self.repeats),
-                Field::Xattr(name, ..) => {
+                Field::Xattr(name, ..) if xattr_right(name).is_none() => {
                     count(&mut self.xattrs.0);
                     let name = lossy(name);
                     if self.xattrs.1.len() < 8 && !self.xattrs.1.contains(&name) {
@@ -97,8 +102,14 @@ impl Evidence {
 
     /// An entry that only one side has: the second, if it was added.
     pub fn one_sided(&mut self, entry: &Entry, implied: bool, added: bool) {
+        let is_removal = entry.is_whiteout();
         match (implied, added) {
-            (true, _) => count(&mut self.folders),
+            (true, _) => {
+                self.rights.folder(entry);
+                count(&mut self.folders);
+            }
+            (false, false) if is_removal => self.removals.0.add(&entry.path),
+            (false, true) if is_removal => self.removals.1.add(&entry.path),
             (false, false) => self.only.0.add(&entry.path),
             (false, true) => self.only.1.add(&entry.path),
         }
@@ -135,8 +146,10 @@ impl Evidence {
 
     /// How the blobs of one tar are compressed.
     pub fn encodings(&mut self, a: &Option<Encoding>, b: &Option<Encoding>) {
-        if self.encodings.len() < 64 {
-            self.encodings.push((a.clone(), b.clone()));
+        let how = |encoding: &Option<Encoding>| encoding.as_ref().map(Encoding::how);
+        let both = (how(a), how(b));
+        if self.encodings.len() < 64 && !self.encodings.contains(&both) {
+            self.encodings.push(both);
         }
     }
 
@@ -153,8 +166,8 @@ impl Evidence {
         if rung == Rung::Identical {
             return Vec::new();
         }
-        let mut found = documents(manifest, config, layers);
-        let base = base(x, y, manifest, config, layers);
+        let mut found = documents(x, y, manifest, config, layers);
+        let base = base(x, y, layers);
         found.extend(base.map(|cause| (cause, 0)));
         if x.document.descriptor.media_type != y.document.descriptor.media_type
             && media_type::is_manifest(&x.document.descriptor.media_type)
@@ -167,7 +180,10 @@ impl Evidence {
             found.push((owner.map_or(Cause::Owners, |(uid, gid)| Cause::Owner(uid, gid)), self.owners));
         }
         found.extend(self.names.cause());
-        found.extend(self.orders.first().map(|order| (Cause::Order(order.a, order.b), 0)));
+        found.extend(self.rights.cause());
+        found.extend(divided(x, y, layers));
+        found.extend(layers.iter().filter_map(unreadable).map(|cause| (cause, 0)));
+        found.extend(self.orders.iter().map(|order| (Cause::Order(order.a, order.b), 0)));
         let (xattrs, names) = self.xattrs;
         let counted = [
             (Cause::HardLinks, self.links),
@@ -178,13 +194,42 @@ impl Evidence {
         ];
         found.extend(counted.into_iter().filter(|(_, entries)| *entries > 0));
         for (which, only) in [(Which::A, self.only.0), (Which::B, self.only.1)] {
-            found.extend(only.cause(which));
+            let cause = |(folder, entries)| (Cause::OnlyIn { which, folder }, entries);
+            found.extend(only.folder().map(cause));
+        }
+        for (which, removals) in [(Which::A, self.removals.0), (Which::B, self.removals.1)] {
+            let cause = |(folder, entries)| (Cause::Removals { which, folder }, entries);
+            found.extend(removals.folder().map(cause));
         }
         found.extend(self.framing.into_iter().map(|(framing, entries)| (framed(&framing), entries)));
         found.extend(self.traces.into_iter().map(|(trace, entries)| (traced(trace), entries)));
         found.extend(self.encodings.into_iter().map(|(a, b)| (Cause::Encoder(a, b), 0)));
         let all: Vec<Blame> = found.into_iter().map(|(cause, entries)| Blame { cause, entries }).collect();
         together(all.iter())
+    }
+}
+
+fn unreadable(layer: &LayerDifference) -> Option<Cause> {
+    match &layer.change {
+        LayerChange::Unreadable { which, why } => Some(Cause::Unreadable(*which, why.clone())),
+        _ => None,
+    }
+}
+
+/// The same layers in another order, or layers that only one side has.
+fn divided(x: &Manifest, y: &Manifest, layers: &[LayerDifference]) -> Option<(Cause, u64)> {
+    let alone = |is: fn(&LayerDifference) -> bool| layers.iter().filter(|layer| is(layer)).count();
+    let alone = (alone(|layer| layer.b.is_none()), alone(|layer| layer.a.is_none()));
+    let sorted = |manifest: &Manifest| {
+        let mut diff_ids: Vec<String> = manifest.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+        diff_ids.sort();
+        diff_ids
+    };
+    let moved = || !x.layers.iter().map(|l| l.diff_id).eq(y.layers.iter().map(|l| l.diff_id));
+    match alone {
+        _ if sorted(x) == sorted(y) && moved() => Some((Cause::LayerOrder, 0)),
+        (0, 0) => None,
+        alone => Some((Cause::Layers { a: x.layers.len(), b: y.layers.len(), alone }, 0)),
     }
 }
 

@@ -15,6 +15,8 @@ pub(in crate::diff) struct Wanted {
     pub(in crate::diff) path: Vec<u8>,
     pub(in crate::diff) a: Carrier,
     pub(in crate::diff) b: Carrier,
+    /// For large ones, the MiB in which the first difference lies.
+    pub(in crate::diff) mib: Option<u64>,
 }
 
 /// The entry that carries a content.
@@ -90,7 +92,7 @@ impl Found<'_> {
         let implied = entry.kind == Kind::Folder && other.has_below(&entry.path);
         let grants = entry.attributes.mode & 0o7000 != 0 || entry.attributes.xattrs.keys().any(|name| grants(name));
         let summary = Summary {
-            kind: entry.kind_name(),
+            kind: if entry.is_whiteout() { "removal" } else { entry.kind_name() },
             mode: entry.attributes.mode,
             owner: (entry.attributes.uid, entry.attributes.gid),
             size: if let Kind::File { size, .. } = entry.kind { size } else { 0 },
@@ -117,7 +119,8 @@ impl Found<'_> {
             && self.wanted.len() < self.limits.listed
         {
             let (a, b) = (Carrier { place: x.place, size: *size }, Carrier { place: y.place, size: *other });
-            self.wanted.push(Wanted { path: y_path.to_vec(), a, b });
+            let mib = left.scan.first_difference(a.place, right.scan, b.place);
+            self.wanted.push(Wanted { path: y_path.to_vec(), a, b, mib });
         }
         self.push(y_path, EntryChange::Changed(fields), substance);
     }

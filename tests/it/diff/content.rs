@@ -53,6 +53,39 @@ fn bytes() {
     let compared = files("x", &a, &a[..399_000]);
     let found = content(&compared);
     assert_eq!((&found["differing"], &found["sizes"]), (&json!(0), &json!([400_000, 399_000])));
+    let said = |a: &[u8], b: &[u8]| {
+        let work = Work::new();
+        Made::new(vec![Entry::file("x", a)]).write(&work, "a");
+        Made::new(vec![Entry::file("x", b)]).write(&work, "b");
+        super::text(&work, "a", "b")
+    };
+    let text = said(&a, &a[..399_000]);
+    assert!(text.contains("B ends at offset 399000, A at 400000") && !text.contains("bytes differ"), "{text}");
+    let text = said(&b[..399_000], &a);
+    assert!(text.contains("3 bytes differ, the first at offset 70000; A ends at offset 399000, B at 400000"), "{text}");
+    assert!(!said(&a, &b).contains("ends at"));
+}
+
+/// Of a file that is not compared whole, where it first differs.
+#[test]
+fn large_files() {
+    let work = Work::new();
+    let mut big = vec![0; (64 << 20) + 5];
+    let image = |name: &str, big: &[u8]| {
+        let made = Made { packing: super::made::Packing::None, ..Made::new(vec![Entry::file("big", big)]) };
+        made.write(&work, name)
+    };
+    image("a", &big);
+    image("shorter", &big[..(40 << 20) + 3]);
+    image("longer", &[&big[..], b"0"].concat());
+    big[(7 << 20) + 9] = 1;
+    image("b", &big);
+    for (other, mib) in [("b", 7), ("shorter", 40), ("longer", 64)] {
+        let (_, json) = super::diff(&work, "a", other, &[]);
+        let content = &json["platforms"][0]["layers"][0]["entries"][0]["content"];
+        assert_eq!((&content["kind"], &content["mib"]), (&json!("large"), &json!(mib)), "{json:#}");
+    }
+    assert!(super::text(&work, "a", "b").contains("the first difference is within MiB 7, counted from 0"));
 }
 
 #[test]
@@ -88,6 +121,10 @@ fn dates_and_paths() {
     files("x", b"\0\xffNov 20 2026\0\x01", b"\0\xffNov 21 2026\0\x01")
         .expect("different", &["embedded-date", "content"]);
     files("x", b"src = /home/ann/x.c\n", b"src = /build/1/x.c\n").expect("different", &["embedded-path", "content"]);
+    files("x", b"Fri, 20 Nov 2026 10:00:00 +0000\n", b"Sat, 21 Nov 2026 10:00:00 +0000\n")
+        .expect("different", &["embedded-date", "content"]);
+    files("x", b"20261120\n", b"20261121\n").expect("different", &["embedded-date", "content"]);
+    files("x", b"20269920\n", b"20269921\n").expect("different", &["content"]);
     files("x", b"version 1.2.3\n", b"version 1.2.4\n").expect("different", &["content"]);
     files("x", b"from /usr/bin\n", b"from /usr/lib\n").expect("different", &["content"]);
 }

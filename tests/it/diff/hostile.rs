@@ -1,9 +1,10 @@
 //! Images that want to do harm, or are damaged.
 
-use super::made::{Entry, Made};
+use super::made::{self, Entry, Made, blob};
 use super::{Compared, diff, text};
-use crate::support::{Work, attempt, rebake};
-use serde_json::json;
+use crate::support::{Work, attempt, rebake, run};
+use serde_json::{Value, json};
+use std::io::Read;
 
 #[test]
 fn nothing_reaches_the_terminal() {
@@ -43,6 +44,67 @@ fn a_broken_layer_is_told_of() {
     assert_eq!((&layer["change"], &layer["of"]), (&json!("unreadable"), &json!("B")));
     let said = text(&work, "a", "b");
     assert!(said.contains("layer 1: that of B cannot be read: "), "{said}");
+}
+
+/// Another tar under the diff_id of the right one: `verify` reads it, `diff` says that it did not.
+#[test]
+fn a_diff_id_that_lies() {
+    let work = Work::new();
+    let recipe = "edition = '2026'\n[image]\nname = 'example/x'\ntags = ['1']\n[[layer]]\n[[layer.write]]\nto = '/motd'\ntext = 'x'\n";
+    work.write("rebake.toml", recipe);
+    run(rebake().current_dir(work.path()).args(["build", "-o", "oci:a:1"]));
+    let path = |descriptor: &Value| format!("a/blobs/{}", descriptor["digest"].as_str().unwrap().replace(':', "/"));
+    let index: Value = serde_json::from_slice(&work.read("a/index.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&work.read(path(&index["manifests"][0]))).unwrap();
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(&*work.read(path(&manifest["layers"][0]))).read_to_end(&mut tar).unwrap();
+    let verify = |name: &str, tar: &[u8]| {
+        let mut manifest = manifest.clone();
+        manifest["layers"] = json!([blob(&work, name, "application/vnd.oci.image.layer.v1.tar", tar)]);
+        blob(&work, name, "", &work.read(path(&manifest["config"])));
+        let top = blob(&work, name, manifest["mediaType"].as_str().unwrap(), manifest.to_string().as_bytes());
+        made::index(&work, name, &[top]);
+        let out = attempt(rebake().current_dir(work.path()).args(["verify", name, ".", "--json"]));
+        serde_json::from_slice::<Value>(&out.stdout).unwrap_or_else(|error| panic!("{error}\n{out}"))
+    };
+    let honest = verify("b", &tar);
+    assert_eq!(honest["rung"], "recompressed", "{honest:#}");
+    let end = tar.len() - 1024;
+    tar[end - 512] = b'y';
+    for (name, tar) in [("c", &tar[..]), ("d", b"no tar".as_slice()), ("e", &tar[..end - 512])] {
+        let said = verify(name, tar);
+        let layer = &said["platforms"][0]["layers"][0];
+        assert_eq!(
+            (&said["rung"], &layer["change"], &layer["of"]),
+            (&json!("different"), &json!("unreadable"), &json!("B"))
+        );
+        assert!(layer["why"].as_str().unwrap().contains("diff_id"), "{said:#}");
+        assert_eq!(said["causes"][0]["code"], "unreadable", "{said:#}");
+        // Who believes diff_ids says so.
+        assert_eq!(diff(&work, "a", name, &[]).1["rung"], "recompressed");
+        assert!(text(&work, "a", name).contains("is what their diff_ids say; `rebake check` proves it"));
+    }
+}
+
+/// One blob under two diff_ids: one of them is wrong.
+#[test]
+fn one_blob_under_two_diff_ids() {
+    let work = Work::new();
+    let (manifest, _) = Made::usual().manifest(&work, "a");
+    made::index(&work, "a", std::slice::from_ref(&manifest));
+    let read = |descriptor: &Value| -> Value {
+        let path = format!("a/blobs/{}", descriptor["digest"].as_str().unwrap().replace(':', "/"));
+        serde_json::from_slice(&work.read(path)).unwrap()
+    };
+    let mut manifest = read(&manifest);
+    let mut config = read(&manifest["config"]);
+    config["rootfs"]["diff_ids"] = json!([format!("sha256:{:064}", 0)]);
+    let kind = manifest["config"]["mediaType"].as_str().unwrap().to_owned();
+    manifest["config"] = blob(&work, "b", &kind, config.to_string().as_bytes());
+    let top = blob(&work, "b", manifest["mediaType"].as_str().unwrap(), manifest.to_string().as_bytes());
+    made::index(&work, "b", &[top]);
+    let (_, json) = diff(&work, "a", "b", &[]);
+    assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("unreadable")), "{json:#}");
 }
 
 #[test]

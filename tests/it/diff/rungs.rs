@@ -2,7 +2,7 @@
 
 use super::made::{Entry, Made, Packing, blob, platforms};
 use super::{Compared, diff};
-use crate::support::Work;
+use crate::support::{Work, rebake, run};
 use serde_json::json;
 
 #[test]
@@ -32,7 +32,7 @@ fn recompressed() {
     Compared::new(&Made::usual(), &plain).expect("recompressed", &["encoder"]);
     // Docker's dialect does not change that, nor does a config with other white space.
     let docker = Made { docker: true, pretty: true, ..plain };
-    Compared::new(&Made::usual(), &docker).expect("recompressed", &["encoder", "dialect"]);
+    Compared::new(&Made::usual(), &docker).expect("recompressed", &["dialect", "encoder"]);
     let pretty = Made { pretty: true, ..Made::usual() };
     Compared::new(&Made::usual(), &pretty).expect("recompressed", &[]);
 }
@@ -53,11 +53,11 @@ fn a_label_makes_it_different() {
 fn rights_make_it_different() {
     let usual = Made::usual();
     for (changed, codes) in [
-        (usual.clone().at("bin/tool", |tool| tool.mode = 0o4755), vec!["modes"]),
-        (usual.clone().at("etc/", |folder| folder.mode = 0o1755), vec!["modes"]),
+        (usual.clone().at("bin/tool", |tool| tool.mode = 0o4755), vec!["rights"]),
+        (usual.clone().at("etc/", |folder| folder.mode = 0o1755), vec!["rights"]),
         (
             usual.clone().at("bin/tool", |tool| *tool = tool.clone().xattr("security.capability", b"\x01")),
-            vec!["xattrs"],
+            vec!["rights"],
         ),
         (usual.clone().at("etc/motd", |file| file.data = b"hello\nWorld\n".to_vec()), vec!["content"]),
         (usual.clone().at("etc/link", |link| link.data = b"passwd".to_vec()), vec!["content"]),
@@ -73,7 +73,7 @@ fn rights_make_it_different() {
     // The owner of what runs with its owner's rights.
     let setuid = Made::usual().at("bin/tool", |tool| tool.mode = 0o4755);
     let other = setuid.clone().at("bin/tool", |tool| tool.owner = (5, 5));
-    Compared::new(&setuid, &other).expect("different", &["owner"]);
+    Compared::new(&setuid, &other).expect("different", &["rights", "owner"]);
     let plain = Made::usual().at("bin/tool", |tool| tool.owner = (5, 5));
     Compared::new(&Made::usual(), &plain).expect("same-tree", &["owner"]);
 }
@@ -99,6 +99,13 @@ fn layers_are_paired() {
         layers.as_array().unwrap().iter().map(|layer| json!([layer["a"], layer["b"], layer["change"]])).collect();
     assert_eq!(json!(pairs), json!([[null, 0, "added"], [0, 1, "same"], [1, 2, "same"]]));
     assert_eq!((&layers[0]["entries"], &layers[0]["bytes"]), (&json!(1), &json!(3)));
+    compared.expect("different", &["layers"]);
+    let said = "divided into layers otherwise: A has 2, 0 of them alone; B has 3, 1 of them alone";
+    assert_eq!(compared.cause("layers").0, said);
+    // The same in another order; and not the same.
+    Compared::new(&with(&["a", "b"]), &with(&["b", "a"])).expect("different", &["layer-order"]);
+    Compared::new(&with(&["a", "b"]), &with(&["b", "c"])).expect("different", &["layers"]);
+    Compared::new(&with(&["a", "b"]), &with(&["a", "c"])).expect("different", &["only-in-a", "only-in-b"]);
 }
 
 #[test]
@@ -147,9 +154,38 @@ fn platforms_are_paired() {
     let (_, json) = diff(&work, "a", "c", &[]);
     assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("platform")));
     assert_eq!(json["causes"][0]["text"], "B has no image for linux/arm64");
-    // An index against the manifest of one of its platforms.
-    let (code, json) = diff(&work, "a", "single", &[]);
+    // An index against the manifest of one of its platforms: the other one is missing, unless nobody asks for it.
+    for (a, b, missing) in [("a", "single", "B"), ("single", "a", "A")] {
+        let (code, json) = diff(&work, a, b, &[]);
+        assert_eq!((code, &json["rung"], &json["only"]), (Some(1), &json!("different"), &json!(null)));
+        assert_eq!(json["causes"][0]["text"], format!("{missing} has no image for linux/arm64"));
+        assert!(!super::text(&work, a, b).contains("every byte is the same"));
+    }
+    let (code, json) = diff(&work, "a", "single", &["--platform", "linux/amd64"]);
     assert_eq!((code, &json["rung"], &json["only"]), (Some(0), &json!("identical"), &json!("linux/amd64")));
+    let out = run(rebake().current_dir(work.path()).args(["diff", "a", "single", "--platform", "linux/amd64"])).stdout;
+    let said = String::from_utf8(out).expect("UTF-8");
+    assert!(said.contains("identical: their images for one platform are the same\n"), "{said}");
+    assert!(said.contains("Only linux/amd64 was compared.\n"), "{said}");
+    // A platform that is listed twice is not missing; if its images are two, both are compared.
+    let three = |second: Made| [("amd64", one.clone()), ("arm64", one.clone()), ("arm64", second)];
+    platforms(&work, "twice", &three(one.clone()), json!({}));
+    platforms(&work, "two", &three(one.clone().at("etc/motd", |file| file.data = b"y\n".to_vec())), json!({}));
+    for (a, b) in [("a", "twice"), ("twice", "a")] {
+        let (_, json) = diff(&work, a, b, &[]);
+        assert_eq!((&json["rung"], &json["causes"]), (&json!("same-config-and-layers"), &json!([])), "{json:#}");
+        assert_eq!(json["platforms"].as_array().unwrap().len(), 2);
+    }
+    for (a, b) in [("a", "two"), ("two", "a")] {
+        let (_, json) = diff(&work, a, b, &[]);
+        assert_eq!((&json["rung"], &json["causes"][0]["code"]), (&json!("different"), &json!("content")), "{json:#}");
+        assert_eq!(json["platforms"][2]["platform"], "linux/arm64");
+    }
+    // An index of one image is not that image.
+    platforms(&work, "index", &[("amd64", Made::usual())], json!({}));
+    let (code, json) = diff(&work, "index", "single", &[]);
+    assert_eq!((code, &json["rung"]), (Some(1), &json!("same-config-and-layers")));
+    assert_eq!(json["index"][0]["pointer"], "/mediaType");
     let (code, json) = diff(&work, "a", "c", &["--platform", "linux/s390x"]);
     assert_eq!(code, Some(2));
     let message = json["error"]["message"].as_str().unwrap();

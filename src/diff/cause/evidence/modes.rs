@@ -27,7 +27,9 @@ struct Mask {
 }
 
 impl Modes {
+    /// Bits that give rights are told elsewhere.
     pub(super) fn add(&mut self, a: u32, b: u32) {
+        let (a, b) = (a & 0o777, b & 0o777);
         if a != b {
             count(&mut self.differing);
         }

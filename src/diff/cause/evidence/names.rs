@@ -11,9 +11,9 @@ pub(super) struct Only {
 }
 
 impl Only {
-    pub(super) fn cause(self, which: Which) -> Option<(Cause, u64)> {
-        let folder = self.folder?;
-        Some((Cause::OnlyIn { which, folder }, self.count))
+    /// The deepest folder that holds all of them, and how many they are.
+    pub(super) fn folder(self) -> Option<(Vec<u8>, u64)> {
+        Some((self.folder?, self.count))
     }
 
     pub(super) fn add(&mut self, path: &[u8]) {

@@ -10,14 +10,14 @@ use std::fs;
 use std::io::Read;
 use std::process::Command;
 
-const ALL: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::None];
+const ALL: [Compression; 4] = [Compression::Gzip, Compression::GzipFast, Compression::Zstd, Compression::None];
 
 /// The plain bytes of a blob.
 fn plain(compression: Compression, blob: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut decoder = decompress::sniff_decoder(blob).unwrap();
     let wanted = match compression {
-        Compression::Gzip => decompress::Compression::Gzip,
+        Compression::Gzip | Compression::GzipFast => decompress::Compression::Gzip,
         Compression::Zstd => decompress::Compression::Zstd,
         Compression::None => decompress::Compression::None,
     };
@@ -46,7 +46,7 @@ proptest! {
             prop_assert_eq!((first.diff_id, first.tar_size), (Digest::of(&tar), tar.len() as u64));
             prop_assert_eq!((first.digest, first.size), (Digest::of(&blob), blob.len() as u64));
             prop_assert!(plain(compression, &blob) == tar);
-            if compression == Compression::Gzip {
+            if compression.is_gzip() {
                 prop_assert!(first_member(&blob) == (tar.clone(), true));
             }
             for (jobs, step) in [(2, 513), (3, 4096), (4, 61)] {

@@ -103,25 +103,30 @@ impl Piece {
 #[derive(Default)]
 pub struct Splitter {
     pieces: Vec<Piece>,
-    /// What is gained if a piece and the next one are one; `None` where that has changed.
+    /// The places in `pieces` of those that none was joined to from the left. In a round only these move: a block of noise takes
+    /// as many rounds as it has pieces.
+    left: Vec<usize>,
+    /// For each of these, what is gained if it and the next one are one; `None` where that has changed.
     gains: Vec<Option<i64>>,
 }
 
 impl Splitter {
     /// Cuts `tokens`, which say `bytes`.
-    pub fn split(&mut self, tokens: &[Token], bytes: &[u8]) -> &[Piece] {
+    pub fn split(&mut self, tokens: &[Token], bytes: &[u8]) -> impl Iterator<Item = &Piece> {
         self.pieces.clear();
         let (mut tokens, mut bytes) = (tokens, bytes);
         while !tokens.is_empty() {
             self.pieces.push(Piece::next(&mut tokens, &mut bytes));
         }
+        self.left.clear();
+        self.left.extend(0..self.pieces.len());
         self.gains.clear();
         self.gains.resize(self.pieces.len(), None);
         while self.round() {}
         for piece in &mut self.pieces {
             piece.counts.literals[END] = 1;
         }
-        &self.pieces
+        self.left.iter().filter_map(|at| self.pieces.get(*at))
     }
 
     /// Joins each two neighbours that gain more than the pair on their left and no less than that on their right, where a
@@ -129,40 +134,42 @@ impl Splitter {
     fn round(&mut self) -> bool {
         for (n, known) in self.gains.iter_mut().enumerate() {
             if known.is_none() {
-                *known = Some(match self.pieces.get(n..n + 2) {
-                    Some([a, b]) => a.gain(b),
+                *known = Some(match self.left.get(n..n + 2) {
+                    Some(&[a, b]) => self.pieces.get(a).zip(self.pieces.get(b)).map_or(0, |(a, b)| a.gain(b)),
                     _ => 0,
                 });
             }
         }
-        let gain = |n: usize| self.gains.get(n).copied().flatten().unwrap_or(0);
-        let mut gains = Vec::with_capacity(self.gains.len());
-        let (mut from, mut to, mut left) = (0, 0, 0);
-        while from < self.pieces.len() {
-            let here = gain(from);
-            self.pieces.swap(to, from);
-            if here > 0 && here > left && here >= gain(from + 1) {
-                if let Some((pieces, [next, ..])) = self.pieces.split_at_mut_checked(from + 1)
-                    && let Some(piece) = pieces.get_mut(to)
+        let (mut from, mut to, mut before) = (0, 0_usize, 0);
+        while let Some((at, here)) = self.at(from) {
+            let next = self.at(from + 1);
+            let behind = next.map_or(0, |(_, gain)| gain);
+            let joined = next.filter(|_| here > 0 && here > before && here >= behind);
+            if let Some((next, _)) = joined {
+                if let Some((pieces, [next, ..])) = self.pieces.split_at_mut_checked(next)
+                    && let Some(piece) = pieces.get_mut(at)
                 {
                     piece.join(next, here);
                 }
-                if let Some(before) = gains.last_mut() {
-                    *before = None;
+                if let Some(left) = to.checked_sub(1).and_then(|left| self.gains.get_mut(left)) {
+                    *left = None;
                 }
-                gains.push(None);
-                left = gain(from + 1);
-                from += 2;
-            } else {
-                gains.push(Some(here));
-                left = here;
-                from += 1;
             }
+            if let Some((left, gain)) = self.left.get_mut(to).zip(self.gains.get_mut(to)) {
+                (*left, *gain) = (at, if joined.is_some() { None } else { Some(here) });
+            }
+            before = if joined.is_some() { behind } else { here };
+            from += 1 + usize::from(joined.is_some());
             to += 1;
         }
-        self.pieces.truncate(to);
-        self.gains = gains;
+        self.left.truncate(to);
+        self.gains.truncate(to);
         to < from
+    }
+
+    /// The piece that is the `n`th of those left, and what is gained if the next one joins it.
+    fn at(&self, n: usize) -> Option<(usize, i64)> {
+        self.left.get(n).copied().zip(self.gains.get(n).copied().flatten())
     }
 }
 

@@ -128,7 +128,8 @@ fn attempt<C: Content>(
     let reuse = past.map(|past| past.made.reuse(outline, compression)).unwrap_or_default();
     let mut hashes = Hashes::begin(&reuse).ok_or(Failure::Past)?;
     let blob = sink.blob().map_err(WriteError::Sink)?;
-    let (to_hash, hash_queue) = sync_channel::<Arc<Vec<u8>>>(jobs + 2);
+    // Short: a block that waits for its hash is in memory although its ticket may be used.
+    let (to_hash, hash_queue) = sync_channel::<Arc<Vec<u8>>>(2);
     let (to_workers, work_queue) = sync_channel::<Job>(jobs);
     // A part of the old blob is nothing in memory; whatever is something needs one of these tickets.
     let (to_writer, write_queue) = channel::<Next>();

@@ -95,10 +95,10 @@ pub fn write(
     write_again(plans, annotations, sink, &Memory::default(), (jobs, interrupt))
 }
 
-/// As [`write`], and takes over what `memory` has. What is written is kept there.
+/// As [`write()`], and takes over what `memory` has. What is written is kept there.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_again(
     plans: &[Plan],
     annotations: &BTreeMap<String, String>,

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -128,9 +128,12 @@ fn attempt<C: Content>(
     let reuse = past.map(|past| past.made.reuse(outline, compression)).unwrap_or_default();
     let mut hashes = Hashes::begin(&reuse).ok_or(Failure::Past)?;
     let blob = sink.blob().map_err(WriteError::Sink)?;
-    let (to_hash, hash_queue) = sync_channel::<Arc<Vec<u8>>>(jobs + 2);
+    // Short: a block that waits for its hash is in memory although its ticket may be used.
+    let (to_hash, hash_queue) = sync_channel::<Arc<Vec<u8>>>(2);
     let (to_workers, work_queue) = sync_channel::<Job>(jobs);
-    let (to_writer, write_queue) = sync_channel::<Next>(jobs + 2);
+    // A part of the old blob is nothing in memory; whatever is something needs one of these tickets.
+    let (to_writer, write_queue) = channel::<Next>();
+    let (tickets, used_tickets) = sync_channel::<()>(jobs + 2);
     let work_queue = Mutex::new(work_queue);
 
     thread::scope(|scope| {
@@ -146,7 +149,7 @@ fn attempt<C: Content>(
             }
         }
         let old = past.map(|past| &past.blob);
-        let writer = scope.spawn(move || store(blob, &write_queue, compression, old));
+        let writer = scope.spawn(move || store(blob, (&write_queue, &used_tickets), compression, old));
 
         let mut feed = Feed {
             filler: Filler::new(cut::step(compression)),
@@ -158,6 +161,7 @@ fn attempt<C: Content>(
             to_hash,
             to_workers,
             to_writer,
+            tickets,
         };
         let read = stream::pieces(tree, mtime, cut::step(compression), &mut feed).and_then(|()| feed.block());
         let Feed { to_hash, to_workers, to_writer, .. } = feed;
@@ -232,7 +236,8 @@ struct Feed<'a, 't> {
     interrupt: &'a AtomicBool,
     to_hash: SyncSender<Arc<Vec<u8>>>,
     to_workers: SyncSender<Job>,
-    to_writer: SyncSender<Next>,
+    to_writer: Sender<Next>,
+    tickets: SyncSender<()>,
 }
 
 impl Feed<'_, '_> {
@@ -256,8 +261,10 @@ impl Feed<'_, '_> {
             let next = Arc::new(block.get(window..).unwrap_or_default().to_vec());
             let dictionary = std::mem::replace(&mut self.dictionary, next);
             if self.compression == Compression::None {
+                self.tickets.send(()).map_err(|_| gone())?;
                 self.to_writer.send(Next::Plain(block)).map_err(|_| gone())?;
             } else if old.is_none() {
+                self.tickets.send(()).map_err(|_| gone())?;
                 let (done, awaited) = sync_channel(1);
                 self.to_writer.send(Next::Awaited(awaited)).map_err(|_| gone())?;
                 self.to_workers.send(Job { dictionary, block, done }).map_err(|_| gone())?;
@@ -366,7 +373,7 @@ struct Stored {
 /// Writes the blob; hashes it too, unless it is the tar itself, which is hashed already.
 fn store(
     mut blob: Box<dyn Blob>,
-    queue: &Receiver<Next>,
+    (queue, used_tickets): (&Receiver<Next>, &Receiver<()>),
     compression: Compression,
     old: Option<&File>,
 ) -> Result<Stored, Failure> {
@@ -383,12 +390,14 @@ fn store(
         match next {
             Next::Plain(bytes) => {
                 put(&bytes)?;
+                let _ = used_tickets.recv();
                 parts.push((bytes.len() as u64, 0));
             }
             Next::Awaited(worker) => {
                 let bytes = worker.recv().map_err(|_| io::Error::other("a worker stopped"));
                 let bytes = bytes.and_then(|bytes| bytes).map_err(WriteError::Sink)?;
                 put(&bytes)?;
+                let _ = used_tickets.recv();
                 parts.push((bytes.len() as u64, crc32fast::hash(&bytes)));
             }
             Next::Old(part) => {

@@ -178,6 +178,8 @@ pub struct Differences {
     pub platforms: Vec<PlatformDifferences>,
     /// Only this platform was compared, as the user wanted.
     pub only: Option<Platform>,
+    /// Whether they offer the same to those who ask for a platform, besides images.
+    same_others: bool,
 }
 
 impl Differences {
@@ -187,6 +189,7 @@ impl Differences {
         let lowest = self.platforms.iter().map(PlatformDifferences::rung).min().unwrap_or(Rung::Different);
         match self.a.digest == self.b.digest {
             true => Rung::Identical,
+            false if !self.same_others => Rung::Different,
             false if self.only.is_some() => lowest,
             false => lowest.min(Rung::SameConfigAndLayers),
         }

@@ -7,17 +7,12 @@ use super::finding::{Findings, Place, Subject};
 use super::name::{Hash, Name};
 use super::origin::{Opened, Origin};
 use super::shape::Shape;
-use crate::layer::decompress::{Compression, Decoder, Sniffed, sniff_decoder};
+use crate::layer::decompress::{BOMB, Compression, Decoder, RATIO, Sniffed, is_bomb, sniff_decoder};
 use crate::oci::{Sha256, media_type};
 use crate::transport::TransportError;
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// A layer that has grown to more than this, and to more than that many times what was read of it, is a bomb: deflate
-/// cannot do much more than a thousandfold, and real layers of this size stay below twenty.
-const BOMB: u64 = 4 << 30;
-const RATIO: u64 = 250;
 
 /// Something that names a blob.
 #[derive(Debug, Clone)]
@@ -245,7 +240,7 @@ impl<R: Read> Read for Plain<'_, R> {
         self.hash.update(buffer.get(..n).unwrap_or_default());
         self.count = self.count.saturating_add(n as u64);
         let compressed = self.read.get().max(self.length);
-        if self.count > BOMB && self.count / RATIO > compressed {
+        if is_bomb(self.count, compressed) {
             self.failed = Some(Fault::Bomb { bytes: BOMB, ratio: RATIO });
             return Err(stop());
         }

@@ -7,6 +7,7 @@ mod compare;
 mod fields;
 mod order;
 mod sorted;
+mod standing;
 mod written;
 
 pub(super) use compare::{Wanted, compare};

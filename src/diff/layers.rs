@@ -104,7 +104,7 @@ impl Pair<'_> {
             (Err(why), _) => return Ok(LayerChange::Unreadable { which: Which::A, why }),
             (_, Err(why)) => return Ok(LayerChange::Unreadable { which: Which::B, why }),
         };
-        let (mut tar, wanted) = compare(&from, &to, &context.limits, evidence);
+        let (mut tar, wanted) = compare(&from, &to, (a, b) == (0, 0), context, evidence)?;
         // Contents are read from the layers again.
         drop((from, to));
         self.contents(&mut tar, wanted, (a, b), context)?;
@@ -132,7 +132,8 @@ impl Pair<'_> {
 
 fn read((side, manifest): (Side<'_>, usize), layer: usize, context: &Context) -> Result<Scan, String> {
     let tar = side.layers.tar(manifest, layer).map_err(|error| error.to_string())?;
-    scan(tar, &context.limits, context.interrupt)
+    let stored = side.image.manifests.get(manifest).and_then(|manifest| manifest.layers.get(layer));
+    scan(tar, stored.map_or(0, |layer| layer.descriptor.size), &context.limits, context.interrupt)
 }
 
 /// What is wrong with a layer, read to its end.

@@ -4,7 +4,7 @@ use super::cause::{Blame, Evidence};
 use super::fields::{FieldChange, changes};
 use super::layers::{LayerChange, LayerDifference, Pair};
 use super::{Context, DiffError, Differences, Rung, Side};
-use crate::oci::{Descriptor, Platform};
+use crate::oci::{Descriptor, Digest, Platform};
 use crate::source::image::same_platform;
 use crate::transport::{Image, Manifest};
 use serde_json::{Map, Value};
@@ -48,8 +48,15 @@ pub(super) fn compare(a: &Side, b: &Side, context: &Context) -> Result<Differenc
         });
     }
     let index = if only.is_none() { index(a.image, b.image, &pairs, context.limits.fields) } else { Vec::new() };
+    let same_others = only.is_some() || offered(a.image) == offered(b.image);
     let (a, b) = (a.image.top.descriptor.clone(), b.image.top.descriptor.clone());
-    Ok(Differences { a, b, index, platforms, only })
+    Ok(Differences { a, b, index, platforms, only, same_others })
+}
+
+/// What is no image by its config, and still is listed for a platform: somebody who asks for that one gets it.
+fn offered(image: &Image) -> Vec<(Digest, &Platform)> {
+    let others = image.others.iter().filter_map(|other| Some((other.digest, other.platform.as_ref()?)));
+    others.filter(|(_, platform)| platform.os != "unknown").collect()
 }
 
 /// Numbers of manifests, of each image or of one.
@@ -170,7 +177,17 @@ fn told(pointer: &str, x: &Manifest, y: &Manifest) -> bool {
     }
 }
 
+/// Whether an index offers a manifest to another platform than its config is for: who asks for a platform goes by the index.
+fn misled(manifest: &Manifest) -> Option<&Platform> {
+    let offered = manifest.document.descriptor.platform.as_ref()?;
+    let is_for = manifest.platform.as_ref()?;
+    (!same_platform(offered, is_for)).then_some(offered)
+}
+
 fn rung(x: &Manifest, y: &Manifest, layers: &[LayerDifference]) -> Rung {
+    if misled(x) != misled(y) {
+        return Rung::Different;
+    }
     let digest = |manifest: &Manifest| manifest.document.descriptor.digest;
     if digest(x) == digest(y) {
         return Rung::Identical;

@@ -1,9 +1,10 @@
 //! The tar of a layer as a list of its entries, each content as a digest: memory by the number of entries.
 
 use super::Limits;
+use crate::layer::decompress::{BOMB, RATIO, is_bomb};
 use crate::layer::read::{Ending, RawEntry, RawKind, TarReader, Written};
 use crate::oci::{Digest, Sha256};
-use crate::tree::Attributes;
+use crate::tree::{Attributes, PATH_MAX, Printable};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -66,16 +67,19 @@ pub(super) struct Spelling {
     pub(super) slash: bool,
 }
 
-/// Reads a layer.
+/// Reads a layer whose blob has `packed` bytes.
 ///
 /// # Errors
 /// In which way it cannot be read.
-pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> Result<Scan, String> {
+pub(super) fn scan(tar: impl Read, packed: u64, limits: &Limits, interrupt: &AtomicBool) -> Result<Scan, String> {
     let count = Rc::new(Cell::new(0));
-    let mut reader = TarReader::new(Counted { inner: tar, interrupt, count: Rc::clone(&count) });
+    let mut reader = TarReader::new(Counted { inner: tar, packed, interrupt, count: Rc::clone(&count) });
+    // Bytes of files that hold holes, which cost nothing to state.
+    let mut sparse = 0_u64;
     let (mut entries, mut forms) = (Vec::new(), BTreeSet::new());
     let (mut pieces, mut kept) = (BTreeMap::new(), 0_usize);
     let mut weight = 0_usize;
+    let mut buffer = vec![0; 64 << 10];
     let mut global = false;
     while let Some(raw) = reader.next().map_err(|error| error.to_string())? {
         if entries.len() >= limits.entries {
@@ -89,6 +93,10 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
                 forms.insert(Arc::clone(&written));
             }
         }
+        if let Some(path) = paths(&raw).find(|path| path.len() >= PATH_MAX && normal(path).len() >= PATH_MAX) {
+            let start = path.get(..64).unwrap_or_default();
+            return Err(format!("the path `{}...` is longer than 4095 bytes", Printable(start)));
+        }
         weight = weight.saturating_add(names(&raw));
         if weight > limits.names {
             return Err(format!("its names and attributes have more than {} bytes", limits.names));
@@ -97,13 +105,17 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
         global |= reader.has_global_records();
         let kind = match raw.kind {
             RawKind::Directory => Kind::Folder,
-            RawKind::File { .. } => {
+            RawKind::File { size } => {
+                sparse = sparse.saturating_add(if written.sparse { size } else { 0 });
+                if is_bomb(sparse, packed) {
+                    return Err(bomb());
+                }
                 let mut content = Content::default();
                 // Half of it, as the other side may have less.
-                if matches!(raw.kind, RawKind::File { size } if size > limits.file / 2) {
+                if size > limits.file / 2 {
                     content.room = PIECES.saturating_sub(kept);
                 }
-                io::copy(&mut reader.data(), &mut content).map_err(|error| error.to_string())?;
+                hash(reader.data(), &mut content, &mut buffer, interrupt).map_err(|error| error.to_string())?;
                 let (sha256, size) = content.sha256.finish();
                 if content.room > 0 && content.pieces.len() as u64 == size / PIECE {
                     kept = kept.saturating_add(content.pieces.len());
@@ -133,6 +145,27 @@ pub(super) fn scan(tar: impl Read, limits: &Limits, interrupt: &AtomicBool) -> R
     Ok(Scan { entries, ending, tail: count.get().saturating_sub(end.saturating_sub(taken)), global, pieces })
 }
 
+/// Reads a content to its end. Holes are read without the stream, which looks at the interrupt too.
+fn hash(mut data: impl Read, content: &mut Content, buffer: &mut [u8], interrupt: &AtomicBool) -> io::Result<()> {
+    loop {
+        if interrupt.load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
+        match data.read(buffer)? {
+            0 => return Ok(()),
+            n => content.write_all(buffer.get(..n).unwrap_or_default())?,
+        }
+    }
+}
+
+fn interrupted() -> io::Error {
+    io::Error::other("interrupted")
+}
+
+fn bomb() -> String {
+    format!("it grows to more than {BOMB} bytes, and to more than {RATIO} times what is stored: it is a bomb")
+}
+
 /// A path without `.` and needless slashes.
 pub(super) fn normal(path: &[u8]) -> Box<[u8]> {
     let mut clean = Vec::with_capacity(path.len());
@@ -143,6 +176,12 @@ pub(super) fn normal(path: &[u8]) -> Box<[u8]> {
         clean.extend_from_slice(part);
     }
     clean.into()
+}
+
+/// Its path, and that of what it is a hard link to.
+fn paths(raw: &RawEntry) -> impl Iterator<Item = &[u8]> {
+    let target = if let RawKind::HardLink(target) = &raw.kind { Some(target.as_slice()) } else { None };
+    std::iter::once(raw.path.as_slice()).chain(target)
 }
 
 fn names(raw: &RawEntry) -> usize {
@@ -181,9 +220,10 @@ fn records<R: Read>(reader: &TarReader<R>) -> u64 {
     digest.bytes().iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
-/// Counts what passes, and stops when the user wants to.
+/// Counts what passes, and stops where it is too much and when the user wants to.
 pub(super) struct Counted<'a, R> {
     inner: R,
+    packed: u64,
     interrupt: &'a AtomicBool,
     count: Rc<Cell<u64>>,
 }
@@ -191,11 +231,12 @@ pub(super) struct Counted<'a, R> {
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.interrupt.load(Ordering::Relaxed) {
-            return Err(io::Error::other("interrupted"));
+            return Err(interrupted());
         }
         let n = self.inner.read(buf)?;
-        self.count.set(self.count.get().saturating_add(n as u64));
-        Ok(n)
+        let count = self.count.get().saturating_add(n as u64);
+        self.count.set(count);
+        if is_bomb(count, self.packed) { Err(io::Error::other(bomb())) } else { Ok(n) }
     }
 }
 

@@ -25,6 +25,18 @@ pub enum Compression {
     Bzip2,
 }
 
+/// A layer that has grown to more than this, and to more than that many times what was read of it, is a bomb: deflate
+/// cannot do much more than a thousandfold, and real layers of this size stay below twenty.
+pub const BOMB: u64 = 2 << 30;
+/// See [`BOMB`].
+pub const RATIO: u64 = 250;
+
+/// Whether so many bytes cannot honestly come out of so few.
+#[must_use]
+pub fn is_bomb(plain: u64, packed: u64) -> bool {
+    plain > BOMB && plain / RATIO > packed
+}
+
 /// Bytes that [`Compression::sniff`] looks at.
 const MAGIC: usize = 10;
 

@@ -7,7 +7,7 @@ mod path;
 mod through;
 
 pub use conflict::{Conflict, Difference};
-pub use path::{EntryPath, PathError, Printable};
+pub use path::{EntryPath, PATH_MAX, PathError, Printable};
 pub use through::{Astray, Top, through, through_below};
 
 use std::collections::{BTreeMap, btree_map};

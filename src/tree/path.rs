@@ -25,6 +25,9 @@ pub enum PathError {
     LongPath,
 }
 
+/// Bytes of a path that no Linux opens any more.
+pub const PATH_MAX: usize = 4096;
+
 /// A path in an image: `usr/bin/env`. Never empty, no leading or trailing slash, any bytes but NUL.
 ///
 /// The order of paths is the order of their bytes, so a folder comes before what is in it.
@@ -57,7 +60,7 @@ impl EntryPath {
         }
         match clean.len() {
             0 => Err(PathError::Root),
-            4096.. => Err(PathError::LongPath),
+            PATH_MAX.. => Err(PathError::LongPath),
             _ => Ok(Self(clean.into())),
         }
     }

@@ -6,6 +6,7 @@ mod hostile;
 mod made;
 mod others;
 mod rungs;
+mod substance;
 
 use crate::support::{Work, attempt, rebake};
 use made::Made;

@@ -6,7 +6,7 @@ use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::{RawKind, TarReader, is_header};
 use crate::oci::{Digest, Sha256};
 use crate::source::archive::{Slice, zip_mtime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,6 +81,11 @@ pub(super) fn compare(a: &Slice, b: &Slice, context: &Context) -> Option<Content
     if format != other {
         return None;
     }
+    // Of members of one name it depends on the reader which one counts.
+    let repeats = |all: &[Member]| all.iter().map(|member| &member.name).collect::<BTreeSet<_>>().len() < all.len();
+    if repeats(&left) || repeats(&right) {
+        return None;
+    }
     let members = differences(format, &left, &right);
     let is_time = |field: &MemberField| matches!(field, MemberField::Mtime(..));
     let timed = members.members.iter().any(|member| match &member.change {
@@ -140,13 +145,13 @@ fn members(content: &Slice, interrupt: &AtomicBool) -> Option<(&'static str, Vec
     let head = head(&mut content.reader())?;
     let reader = || Bounded { inner: io::BufReader::with_capacity(64 << 10, content.reader()), left: PLAIN, interrupt };
     if head.starts_with(b"PK\x03\x04") {
-        return Some(("zip", zip(content)?));
+        return Some(("zip", zip(content, interrupt)?));
     }
     if head.starts_with(b"!<arch>\n") {
         return Some(("ar", ar(reader())?));
     }
     match Compression::sniff(&head) {
-        Compression::None if is_header(&head) => Some(("tar", tar(reader())?)),
+        Compression::None if is_header(&head) => Some(("tar", tar(reader(), interrupt)?)),
         Compression::None => None,
         compression => {
             let (packed, stream) = match compression {
@@ -161,7 +166,7 @@ fn members(content: &Slice, interrupt: &AtomicBool) -> Option<(&'static str, Vec
             let is_tar = is_header(&inside);
             let plain = Cursor::new(inside).chain(plain);
             if is_tar {
-                return Some((packed, tar(plain)?));
+                return Some((packed, tar(plain, interrupt)?));
             }
             let mtime = match *head {
                 [0x1f, 0x8b, _, _, a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]),
@@ -186,29 +191,39 @@ fn hashed(mut content: impl Read) -> Option<(Digest, u64)> {
     Some(sha256.finish())
 }
 
-/// What the central directory says; nothing is unpacked.
-fn zip(content: &Slice) -> Option<Vec<Member>> {
+/// The members that the central directory names. What it says of their content is not believed: a client unpacks that.
+fn zip(content: &Slice, interrupt: &AtomicBool) -> Option<Vec<Member>> {
+    let mut left = PLAIN;
     let mut archive = ::zip::ZipArchive::new(io::BufReader::new(content.reader())).ok()?;
     if archive.len() > MEMBERS {
         return None;
     }
     (0..archive.len())
         .map(|n| {
-            let file = archive.by_index_raw(n).ok()?;
+            let mut file = archive.by_index(n).ok()?;
             let name = file.name_raw().get(..NAME.min(file.name_raw().len()))?.to_vec();
-            let sum = Digest::of(&file.crc32().to_le_bytes());
+            let mut bytes = Bounded { inner: &mut file, left, interrupt };
+            let (sum, size) = hashed(&mut bytes)?;
+            left = bytes.left;
             let mode = file.unix_mode().unwrap_or_default();
-            Some(Member { name, size: file.size(), sum, mtime: zip_mtime(&file), mode, owner: (0, 0) })
+            Some(Member { name, size, sum, mtime: zip_mtime(&file), mode, owner: (0, 0) })
         })
         .collect()
 }
 
-fn tar(plain: impl Read) -> Option<Vec<Member>> {
+fn tar(plain: impl Read, interrupt: &AtomicBool) -> Option<Vec<Member>> {
+    // Holes are not read from the stream, so that they are counted here.
+    let mut left = PLAIN;
     let mut reader = TarReader::new(plain);
     let mut members = Vec::new();
     while let Some(entry) = reader.next().ok()? {
         let (sum, size) = match &entry.kind {
-            RawKind::File { .. } => hashed(reader.data())?,
+            RawKind::File { .. } => {
+                let mut data = Bounded { inner: reader.data(), left, interrupt };
+                let hashed = hashed(&mut data)?;
+                left = data.left;
+                hashed
+            }
             RawKind::HardLink(target) => (Digest::of(target), 0),
             RawKind::Symlink(target) => (Digest::of(&[b"->", target.as_slice()].concat()), 0),
             other => (Digest::of(format!("{other:?}").as_bytes()), 0),

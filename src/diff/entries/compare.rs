@@ -1,13 +1,15 @@
 //! Two scans merged by path: what only one has, what differs, and which contents are worth a second look.
 
 use super::fields::{fields, grants, repeated};
-use super::order::order;
+use super::order::sorting;
 use super::sorted::Sorted;
+use super::standing::Standing;
 use super::written::{whole, written};
-use super::{EntryChange, EntryDifference, Field, Framing, FramingDifference, Summary, TarDifference};
-use crate::diff::Limits;
+use super::{EntryChange, EntryDifference, Field, Framing, FramingDifference, Order, Summary, TarDifference};
 use crate::diff::cause::Evidence;
 use crate::diff::scan::{Entry, Kind, Scan};
+use crate::diff::{Context, DiffError, Limits};
+use crate::tree::Attributes;
 use std::collections::BTreeMap;
 
 /// A file whose contents differ, and where they stand.
@@ -25,33 +27,47 @@ pub(in crate::diff) struct Carrier {
     pub(in crate::diff) size: u64,
 }
 
-/// Compares two layers.
+/// Compares two layers; `lowest` if no layers are below them.
 pub(in crate::diff) fn compare(
     a: &Scan,
     b: &Scan,
-    limits: &Limits,
+    lowest: bool,
+    context: &Context,
     evidence: &mut Evidence,
-) -> (TarDifference, Vec<Wanted>) {
+) -> Result<(TarDifference, Vec<Wanted>), DiffError> {
     let (left, right) = (Sorted::new(a), Sorted::new(b));
-    let mut found =
-        Found { limits, list: Vec::new(), minor: Vec::new(), wanted: Vec::new(), tar: TarDifference::default() };
+    let (stands, other) = (Standing::new(&left, lowest, context)?, Standing::new(&right, lowest, context)?);
+    let mut found = Found {
+        limits: &context.limits,
+        implies: lowest && stands.is_plain() && other.is_plain(),
+        list: Vec::new(),
+        minor: Vec::new(),
+        wanted: Vec::new(),
+        tar: TarDifference::default(),
+    };
     let mut framing = BTreeMap::new();
     let mut pairs = Vec::new();
     let (mut i, mut j) = (0, 0);
+    // Paths do not stand as often; the order makes a difference.
+    let (mut repeats, mut decides) = (false, false);
     loop {
+        context.check()?;
         let (x, y) = (left.path(i), right.path(j));
         let path = match (x, y) {
             (None, None) => break,
             (Some(x), Some(y)) => x.min(y),
             (Some(x), None) | (None, Some(x)) => x,
         };
-        let (xs, ys) = (left.at(path), right.at(path));
+        let xs = if x == Some(path) { left.run(i) } else { &[] };
+        let ys = if y == Some(path) { right.run(j) } else { &[] };
         (i, j) = (i.saturating_add(xs.len()), j.saturating_add(ys.len()));
-        match (left.last(path), right.last(path)) {
+        match (left.end(xs), right.end(ys)) {
             (Some(entry), None) => found.one_sided(entry, &right, false, evidence),
             (None, Some(entry)) => found.one_sided(entry, &left, true, evidence),
             (Some(x), Some(y)) => {
-                pairs.extend(xs.first().zip(ys.first()).map(|(x, y)| (*x, *y)));
+                pairs.extend(xs.iter().zip(ys).map(|(x, y)| (*x, *y)));
+                repeats |= xs.len() != ys.len();
+                decides |= stands.fates(xs) != other.fates(ys);
                 let mut fields = fields(x, y, &left, &right);
                 fields.extend(repeated(xs, ys, &left, &right));
                 evidence.pair(x, y, &fields);
@@ -61,12 +77,15 @@ pub(in crate::diff) fn compare(
             (None, None) => {}
         }
     }
-    let Found { mut list, mut minor, wanted, mut tar, .. } = found;
+    let Found { limits, mut list, mut minor, wanted, mut tar, .. } = found;
     minor.truncate(limits.listed.saturating_sub(list.len()));
     list.append(&mut minor);
     list.sort_by(|x, y| x.path.cmp(&y.path));
     tar.entries = list;
-    tar.order = order(&mut pairs, &left, &right);
+    pairs.sort_unstable();
+    let turned = !pairs.is_sorted_by_key(|(_, b)| b);
+    decides |= (turned || repeats) && (stands.aliased || other.aliased);
+    tar.order = (turned || decides).then(|| Order { a: sorting(a), b: sorting(b), decides });
     tar.substance |= tar.order.is_some_and(|order| order.decides);
     whole(a, b, &mut framing);
     if framing.is_empty() && tar.entries.is_empty() && tar.order.is_none() {
@@ -74,12 +93,14 @@ pub(in crate::diff) fn compare(
     }
     tar.framing = framing.into_iter().map(|(framing, entries)| FramingDifference { framing, entries }).collect();
     evidence.tar(&tar);
-    (tar, wanted)
+    Ok((tar, wanted))
 }
 
 /// What was found so far.
 struct Found<'l> {
     limits: &'l Limits,
+    /// A folder comes to be with what is in it, whether it is listed or not.
+    implies: bool,
     /// With substance; and without.
     list: Vec<EntryDifference>,
     minor: Vec<EntryDifference>,
@@ -89,8 +110,10 @@ struct Found<'l> {
 
 impl Found<'_> {
     fn one_sided(&mut self, entry: &Entry, other: &Sorted, added: bool, evidence: &mut Evidence) {
-        let implied = entry.kind == Kind::Folder && other.has_below(&entry.path);
-        let grants = entry.attributes.mode & 0o7000 != 0 || entry.attributes.xattrs.keys().any(|name| grants(name));
+        let implied = entry.kind == Kind::Folder && !entry.is_whiteout() && other.has_below(&entry.path);
+        let Attributes { mode, uid, gid, xattrs, .. } = &entry.attributes;
+        // What a client gives a folder that is not listed.
+        let usual = (*mode, *uid, *gid) == (0o755, 0, 0) && !xattrs.keys().any(|name| grants(name));
         let summary = Summary {
             kind: if entry.is_whiteout() { "removal" } else { entry.kind_name() },
             mode: entry.attributes.mode,
@@ -98,7 +121,7 @@ impl Found<'_> {
             size: if let Kind::File { size, .. } = entry.kind { size } else { 0 },
             implied,
         };
-        let substance = !implied || grants;
+        let substance = !(implied && usual && self.implies);
         evidence.one_sided(entry, implied, added);
         let change = if added { EntryChange::Added(summary) } else { EntryChange::Removed(summary) };
         let count = if added { &mut self.tar.added } else { &mut self.tar.removed };

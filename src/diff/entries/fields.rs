@@ -3,6 +3,7 @@
 use super::Field;
 use super::sorted::Sorted;
 use crate::diff::scan::{Entry, Kind};
+use crate::tree::Attributes;
 
 /// Whether an extended attribute gives a right, or decides how a file system treats a file.
 pub(super) fn grants(xattr: &[u8]) -> bool {
@@ -33,10 +34,10 @@ pub(super) fn fields(a: &Entry, b: &Entry, left: &Sorted, right: &Sorted) -> Vec
         _ => None,
     };
     let (from, to) = (target(a), target(b));
-    let linked = from.is_some() || to.is_some();
+    let alike = from == to;
     match (&x.kind, &y.kind) {
         // Another name of a file: the file itself tells how it changed.
-        _ if from.is_some() && from == to => {}
+        _ if alike && from.is_some() && left.is_last(x) && right.is_last(y) => {}
         (Kind::File { size: s, sha256: d }, Kind::File { size: t, sha256: e }) if d != e || s != t => {
             fields.push(Field::Content((*s, *d), (*t, *e)));
         }
@@ -50,13 +51,17 @@ pub(super) fn fields(a: &Entry, b: &Entry, left: &Sorted, right: &Sorted) -> Vec
             fields.push(Field::Kind(x.kind_name(), y.kind_name()));
         }
         // A link out of the layer, to two places.
-        (Kind::HardLink(s), Kind::HardLink(t)) => fields.push(Field::Target(s.to_vec(), t.to_vec())),
-        _ if linked => fields.push(Field::HardLink(from, to)),
+        (Kind::HardLink(s), Kind::HardLink(t)) if s != t => fields.push(Field::Target(s.to_vec(), t.to_vec())),
+        _ if !alike => fields.push(Field::HardLink(from, to)),
         _ => {}
     }
     let (s, t) = (&a.attributes, &b.attributes);
+    // A link has the rights of what it is a name of, whatever its own header says.
+    let (u, v) = if alike { (s, t) } else { (&x.attributes, &y.attributes) };
     if s.mode != t.mode {
         fields.push(Field::Mode(s.mode, t.mode));
+    } else if (u.mode ^ v.mode) & 0o7000 != 0 {
+        fields.push(Field::Mode(u.mode, v.mode));
     }
     if (s.uid, s.gid) != (t.uid, t.gid) {
         fields.push(Field::Owner((s.uid, s.gid), (t.uid, t.gid)));
@@ -64,11 +69,10 @@ pub(super) fn fields(a: &Entry, b: &Entry, left: &Sorted, right: &Sorted) -> Vec
     if s.mtime != t.mtime {
         fields.push(Field::Mtime(s.mtime, t.mtime));
     }
-    if s.xattrs != t.xattrs {
-        let names = s.xattrs.keys().chain(t.xattrs.keys().filter(|name| !s.xattrs.contains_key(*name)));
-        for name in names.filter(|name| s.xattrs.get(*name) != t.xattrs.get(*name)) {
-            fields.push(Field::Xattr(name.clone(), s.xattrs.get(name).cloned(), t.xattrs.get(name).cloned()));
-        }
+    let (s, t) = if s.xattrs == t.xattrs { (&u.xattrs, &v.xattrs) } else { (&s.xattrs, &t.xattrs) };
+    let names = s.keys().chain(t.keys().filter(|name| !s.contains_key(*name)));
+    for name in names.filter(|name| s.get(*name) != t.get(*name)) {
+        fields.push(Field::Xattr(name.clone(), s.get(name).cloned(), t.get(name).cloned()));
     }
     let names = |entry: &Entry| (entry.written.user.clone(), entry.written.group.clone());
     if (&a.written.user, &a.written.group) != (&b.written.user, &b.written.group) {
@@ -82,9 +86,17 @@ pub(super) fn repeated(xs: &[usize], ys: &[usize], left: &Sorted, right: &Sorted
     if xs.len() == 1 && ys.len() == 1 {
         return None;
     }
-    let says = |entry: &'_ Entry| (entry.kind.clone(), entry.attributes.mode & 0o7000);
+    let says = |entry: &'_ Entry| {
+        let Attributes { mode, uid, gid, xattrs, .. } = &entry.attributes;
+        let granted = xattrs.iter().filter(|(name, _)| grants(name)).map(|(name, value)| (name.clone(), value.clone()));
+        let owner = (mode & 0o6000 != 0).then_some((*uid, *gid));
+        (entry.kind.clone(), mode & 0o7000, owner, granted.collect::<Vec<_>>())
+    };
+    // The same said again at once changes nothing.
     let of = |places: &[usize], side: &Sorted| -> Vec<_> {
-        places.iter().filter_map(|&n| side.entry(n)).map(says).collect()
+        let mut all: Vec<_> = places.iter().filter_map(|&n| side.entry(n)).map(says).collect();
+        all.dedup();
+        all
     };
     let (from, to) = (of(xs, left), of(ys, right));
     let decides = from != to && from.iter().chain(&to).any(|one| Some(one) != from.first());

@@ -1,32 +1,24 @@
 //! In which order entries stand.
 
-use super::sorted::Sorted;
-use super::{Order, Sorting};
+use super::Sorting;
 use crate::diff::scan::{Entry, Scan};
 
-/// Whether the entries of pairs of places come in the same order, and if not, in which.
-pub(super) fn order(pairs: &mut [(usize, usize)], left: &Sorted, right: &Sorted) -> Option<Order> {
-    pairs.sort_unstable();
-    if pairs.is_sorted_by_key(|(_, b)| b) {
-        return None;
+/// How a layer is sorted.
+pub(super) fn sorting(scan: &Scan) -> Sorting {
+    // A slash comes before all else, so that a folder's own content follows it.
+    fn parts(entry: &Entry) -> impl Iterator<Item = u16> {
+        entry.path.iter().map(|&b| if b == b'/' { 0 } else { u16::from(b).saturating_add(1) })
     }
-    let decides = left.is_tangled() || right.is_tangled();
-    Some(Order { a: sorting(left.scan), b: sorting(right.scan), decides })
-}
-
-fn sorting(scan: &Scan) -> Sorting {
-    let parts = |entry: &Entry| -> Vec<Vec<u8>> { entry.path.split(|&b| b == b'/').map(<[u8]>::to_vec).collect() };
-    let letters = |entry: &Entry| -> Vec<Vec<u8>> {
-        let fold =
-            |part: &[u8]| part.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-        entry.path.split(|&b| b == b'/').map(fold).collect()
-    };
+    fn letters(entry: &Entry) -> impl Iterator<Item = u8> {
+        let wanted = entry.path.iter().filter(|b| **b == b'/' || b.is_ascii_alphanumeric());
+        wanted.map(|b| if *b == b'/' { 0 } else { b.to_ascii_lowercase() })
+    }
     let entries = &scan.entries;
     if entries.is_sorted_by(|x, y| x.path <= y.path) {
         Sorting::Bytes
-    } else if entries.is_sorted_by(|x, y| parts(x) <= parts(y)) {
+    } else if entries.is_sorted_by(|x, y| parts(x).le(parts(y))) {
         Sorting::Folders
-    } else if entries.is_sorted_by(|x, y| letters(x) <= letters(y)) {
+    } else if entries.is_sorted_by(|x, y| letters(x).le(letters(y))) {
         Sorting::Locale
     } else {
         Sorting::Unsorted

@@ -28,6 +28,14 @@ impl<'a> Sorted<'a> {
         self.scan.entries.get(place)
     }
 
+    /// The places of the entries of one path, of which the first has this rank.
+    pub(super) fn run(&self, rank: usize) -> &[usize] {
+        let rest = self.order.get(rank..).unwrap_or_default();
+        let Some(path) = self.path(rank) else { return rest };
+        let end = rest.iter().position(|&place| Self::path_of(self.scan, place) != path).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default()
+    }
+
     /// The places of the entries at a path.
     pub(super) fn at(&self, path: &[u8]) -> &[usize] {
         let from = self.order.partition_point(|&place| Self::path_of(self.scan, place) < path);
@@ -35,9 +43,9 @@ impl<'a> Sorted<'a> {
         self.order.get(from..to).unwrap_or_default()
     }
 
-    /// The entry that is left at a path.
-    pub(super) fn last(&self, path: &[u8]) -> Option<&'a Entry> {
-        self.at(path).last().and_then(|&place| self.entry(place))
+    /// The entry that is left of several of one path.
+    pub(super) fn end(&self, places: &[usize]) -> Option<&'a Entry> {
+        places.last().and_then(|&place| self.entry(place))
     }
 
     /// Whether something stands below a folder.
@@ -50,31 +58,23 @@ impl<'a> Sorted<'a> {
         self.path(from).is_some_and(|path| path.starts_with(&below))
     }
 
-    /// What a hard link is a name of; itself where that is not in this layer.
+    /// What a hard link is a name of: what stood at its target when it came; itself where that is not in this layer.
     pub(super) fn resolved(&self, entry: &'a Entry) -> &'a Entry {
         let mut at = entry;
         for _ in 0..8 {
             let Kind::HardLink(target) = &at.kind else { return at };
-            match self.last(target) {
-                Some(next) if !std::ptr::eq(next, at) => at = next,
-                _ => return entry,
+            let places = self.at(target);
+            let before = places.partition_point(|&place| place < at.place);
+            match before.checked_sub(1).and_then(|last| self.entry(*places.get(last)?)) {
+                Some(next) => at = next,
+                None => return entry,
             }
         }
         entry
     }
 
-    /// Whether the order decides what comes out: something below what is no folder, or a link before its target.
-    pub(super) fn is_tangled(&self) -> bool {
-        self.scan.entries.iter().enumerate().any(|(place, entry)| {
-            let late = match &entry.kind {
-                Kind::HardLink(target) => self.at(target).first().is_some_and(|&first| first > place),
-                _ => false,
-            };
-            let slashes = entry.path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
-            let mut above = slashes.filter_map(|end| entry.path.get(..end));
-            late || above.any(|folder| {
-                self.at(folder).iter().filter_map(|&place| self.entry(place)).any(|entry| entry.kind != Kind::Folder)
-            })
-        })
+    /// Whether nothing takes the place of an entry later on.
+    pub(super) fn is_last(&self, entry: &Entry) -> bool {
+        self.at(&entry.path).last() == Some(&entry.place)
     }
 }

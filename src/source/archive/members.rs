@@ -77,6 +77,11 @@ impl<'a, C: Clone + PartialEq> Members<'a, C> {
         self.list.push(Some(Member { path, attributes, kind }));
     }
 
+    /// Whether something stands at a path.
+    pub(in crate::source) fn has(&self, path: &EntryPath) -> bool {
+        self.places.contains_key(path)
+    }
+
     /// Where the symlink at a path points.
     pub(in crate::source) fn symlink(&self, path: &EntryPath) -> Option<&[u8]> {
         match &self.list.get(*self.places.get(path)?)?.as_ref()?.kind {

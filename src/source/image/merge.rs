@@ -163,10 +163,24 @@ fn apply(
         count += 1;
         Ok(())
     })?;
+    // A folder, and where it leads, as long as no symlink comes or goes: much stands in one folder.
+    let mut known: Option<(EntryPath, Option<EntryPath>)> = None;
     for (entry_number, path, entry) in added {
+        stop(interrupt)?;
         let name = entry.path;
         // What stands in the way as a symlink is gone through, as by a client that unpacks.
-        let Some(path) = through(&path, false, |at| members.symlink(at)).map_err(astray)? else { continue };
+        if let Some(folder) = path.parent()
+            && known.as_ref().is_none_or(|(known, _)| *known != folder)
+        {
+            let leads = through(&folder, true, |at| members.symlink(at)).map_err(astray)?;
+            known = Some((folder, leads));
+        }
+        let last = EntryPath::parse(path.file_name()).map_err(|error| astray(error.into()))?;
+        let folder = path.parent().and_then(|_| known.as_ref()?.1.as_ref());
+        let path = last.below(folder).map_err(|error| astray(error.into()))?;
+        if matches!(entry.kind, RawKind::Symlink(_) | RawKind::HardLink(_)) || members.has(&path) {
+            known = None;
+        }
         let kind = match entry.kind {
             RawKind::HardLink(target) => {
                 let resolved = match relative(&target).map_err(wrong)? {

@@ -173,6 +173,14 @@ fn tar_archives() {
         (&content(&compared)["format"], &content(&compared)["members"][0]["name"]),
         (&json!("tar+gzip"), &json!("b"))
     );
+    // Of two members of one name readers take the one or the other; and a hole of 2^50 bytes is not looked through.
+    let tar = |entries: &[Entry]| Made::new(Vec::new()).tar(entries);
+    let (one, two) = (Entry::file("a", "1"), Entry::file("a", "2"));
+    let compared = files("x.tar", &tar(&[one.clone(), two.clone()]), &tar(&[two]));
+    assert_eq!(content(&compared)["kind"], "bytes");
+    let hole = Entry { path: "b".to_owned(), ..super::substance::hole(1 << 50) };
+    let compared = files("x.tar", &tar(&[one.clone(), hole]), &tar(&[one]));
+    assert_eq!(content(&compared)["kind"], "bytes");
 }
 
 fn ar(mtime: u64, owner: u64, text: &str) -> Vec<u8> {
@@ -194,19 +202,27 @@ fn ar_archives() {
     compared.expect("different", &["content"]);
 }
 
+/// As a zip has it.
+fn crc32(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum().to_le_bytes()
+}
+
 #[test]
 fn zip_archives() {
     if !needs(&["python3"]) {
         return;
     }
     let work = Work::new();
-    let make = |name: &str, year: u32, text: &str| {
+    let packed = |name: &str, year: u32, text: &str, method: &str| {
         let code = format!(
-            "import zipfile\nz = zipfile.ZipFile('{name}', 'w')\nfor n, t in (('META-INF/MANIFEST.MF', 'v'), ('a.class', '{text}')):\n z.writestr(zipfile.ZipInfo(n, ({year}, 1, 1, 0, 0, 0)), t)\nz.close()"
+            "import zipfile\nz = zipfile.ZipFile('{name}', 'w')\nfor n, t in (('META-INF/MANIFEST.MF', 'v'), ('a.class', '{text}')):\n z.writestr(zipfile.ZipInfo(n, ({year}, 1, 1, 0, 0, 0)), t, zipfile.ZIP_{method})\nz.close()"
         );
         run(tool("python3").args(["-c", &code]).current_dir(work.path()));
         work.read(name)
     };
+    let make = |name: &str, year: u32, text: &str| packed(name, year, text, "STORED");
     let (a, later, other) = (make("a.jar", 2020, "x"), make("b.jar", 2021, "x"), make("c.jar", 2020, "y"));
     let compared = files("x.jar", &a, &later);
     compared.expect("different", &["member-times", "content"]);
@@ -214,6 +230,16 @@ fn zip_archives() {
     let compared = files("x.jar", &a, &other);
     compared.expect("different", &["content"]);
     assert_eq!(content(&compared)["members"][0]["name"], "a.class");
+    let deflated = packed("d.jar", 2020, "x", "DEFLATED");
+    assert_eq!(content(&files("x.jar", &a, &deflated))["total"], 0);
     // Cut off, it is no archive any more.
     assert_eq!(content(&files("x.jar", &a, &other[..60]))["kind"], "bytes");
+    // Nor is one whose directory states the sum of another content.
+    let mut lying = other.clone();
+    let (sum, stated) = (crc32(b"y"), crc32(b"x"));
+    let places: Vec<usize> = (0..lying.len() - 4).filter(|&at| lying[at..at + 4] == sum).collect();
+    assert_eq!(places.len(), 2);
+    places.into_iter().for_each(|at| lying[at..at + 4].copy_from_slice(&stated));
+    assert_ne!(lying, other);
+    assert_eq!(content(&files("x.jar", &a, &lying))["kind"], "bytes");
 }

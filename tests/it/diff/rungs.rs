@@ -3,7 +3,7 @@
 use super::made::{Entry, Made, Packing, blob, platforms};
 use super::{Compared, diff};
 use crate::support::{Work, rebake, run};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn identical() {
@@ -206,4 +206,42 @@ fn what_an_index_says_besides() {
     let pointers: Vec<_> =
         json["index"].as_array().unwrap().iter().map(|field| field["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/annotations/x", "/manifests/2"]);
+}
+
+#[test]
+fn who_asks_for_a_platform_goes_by_the_index() {
+    let work = Work::new();
+    let (one, two) = (Made::usual(), Made::usual().at("etc/motd", |file| file.data = b"x\n".to_vec()));
+    platforms(&work, "a", &[("amd64", one), ("arm64", two)], json!({}));
+    let read = |digest: &Value| {
+        let hex = digest.as_str().expect("a digest")["sha256:".len()..].to_owned();
+        serde_json::from_slice::<Value>(&work.read(format!("a/blobs/sha256/{hex}"))).expect("JSON")
+    };
+    let listed: Value = serde_json::from_slice(&work.read("a/index.json")).expect("JSON");
+    let mut top = read(&listed["manifests"][0]["digest"]);
+    let platforms = [top["manifests"][0]["platform"].clone(), top["manifests"][1]["platform"].clone()];
+    (top["manifests"][0]["platform"], top["manifests"][1]["platform"]) = (platforms[1].clone(), platforms[0].clone());
+    for blob in Work::tree_of(&work.join("a/blobs/sha256")) {
+        work.write(format!("swapped/blobs/sha256/{blob}"), work.read(format!("a/blobs/sha256/{blob}")));
+    }
+    let kind = "application/vnd.oci.image.index.v1+json";
+    super::made::index(&work, "swapped", &[blob(&work, "swapped", kind, top.to_string().as_bytes())]);
+    assert_eq!(diff(&work, "a", "swapped", &[]).1["rung"], "different");
+    // An artifact that is offered as an image of a platform.
+    top["manifests"][1]["platform"] = platforms[1].clone();
+    top["manifests"][0]["platform"] = platforms[0].clone();
+    let mut more = top.clone();
+    let artifact = blob(&work, "more", "application/vnd.example.odd+json", b"{}");
+    for blob in Work::tree_of(&work.join("a/blobs/sha256")) {
+        work.write(format!("more/blobs/sha256/{blob}"), work.read(format!("a/blobs/sha256/{blob}")));
+    }
+    for (platform, rung) in [("riscv64", "different"), ("", "same-config-and-layers")] {
+        let mut artifact = artifact.clone();
+        if !platform.is_empty() {
+            artifact["platform"] = json!({ "os": "linux", "architecture": platform });
+        }
+        more["manifests"] = json!([top["manifests"][0], top["manifests"][1], artifact]);
+        super::made::index(&work, "more", &[blob(&work, "more", kind, more.to_string().as_bytes())]);
+        assert_eq!(diff(&work, "a", "more", &[]).1["rung"], rung, "{platform}");
+    }
 }

@@ -142,3 +142,53 @@ fn each_platform_is_judged() {
     let (said, _) = judged(&work.join("published"), &[&image]);
     assert_eq!(said["rung"], "identical", "of the platform that it is for: {said:#}");
 }
+
+#[test]
+fn a_platform_that_the_recipe_does_not_make_is_not_passed_over() {
+    let work = Work::new();
+    let two = |text: &str| text.replace("version = ", "platforms = [\"linux/amd64\", \"linux/arm64\"]\nversion = ");
+    let image = baked(&work, "two", &|text| two(text));
+    let (found, said) = rung(&work, &image);
+    assert_eq!((found.as_str(), causes(&said)[0]), ("different", "platform"), "{said:#}");
+}
+
+#[test]
+fn a_config_that_lies_about_its_layers_is_found_out() {
+    let work = Work::new();
+    let image = baked(&work, "honest", &str::to_owned);
+    baked(&work, "evil", &|text| text.replace("two", "EVIL"));
+    let layer = |name: &str| -> Value {
+        let index: Value = serde_json::from_slice(&work.read(format!("{name}/index.json"))).expect("JSON");
+        let digest = index["manifests"][0]["digest"].as_str().expect("a digest")["sha256:".len()..].to_owned();
+        serde_json::from_slice(&work.read(format!("{name}/blobs/sha256/{digest}"))).expect("JSON")
+    };
+    // The honest config, and the evil layer.
+    let mut manifest = layer("honest");
+    manifest["layers"][1] = layer("evil")["layers"][1].clone();
+    let bytes = manifest.to_string();
+    let hex = crate::support::sha256(bytes.as_bytes());
+    for name in ["evil", "honest"] {
+        for blob in Work::tree_of(&work.join(name).join("blobs/sha256")) {
+            work.write(format!("forged/blobs/sha256/{blob}"), work.read(format!("{name}/blobs/sha256/{blob}")));
+        }
+    }
+    work.write(format!("forged/blobs/sha256/{hex}"), &bytes);
+    work.write("forged/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let listed = json!({ "mediaType": kind, "digest": format!("sha256:{hex}"), "size": bytes.len() });
+    work.write("forged/index.json", json!({ "schemaVersion": 2, "manifests": [listed] }).to_string());
+    let (found, said) = rung(&work, &work.join("forged").display().to_string());
+    assert_eq!(found, "different", "{said:#}");
+    assert_eq!(rung(&work, &image).0, "identical");
+}
+
+#[test]
+fn a_path_that_nobody_makes_has_no_line() {
+    let work = Work::new();
+    let more = "[[layer.write]]\nto = \"/etc/more\"\ntext = \"x\"\n";
+    let image = baked(&work, "more", &|text| format!("{text}{more}"));
+    let (_, said) = rung(&work, &image);
+    assert_eq!(entry(&said, "/etc/more")["statement"], Value::Null, "{said:#}");
+    let text = command(&work.join("published"), &["verify", &image, "."]).text();
+    assert!(text.contains("nothing in the recipe makes it"), "{text}");
+}

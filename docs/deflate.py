@@ -1,4 +1,4 @@
-"""The encoder of docs/deflate.md once more, slow and plain, written from the page: reference.py LEVEL FILE [SKIP] gives the block
+"""The encoder of docs/deflate.md once more, slow and plain, written from the page: deflate.py LEVEL FILE [SKIP] gives the block
 behind the first SKIP bytes, which are its dictionary."""
 import sys
 

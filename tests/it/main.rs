@@ -13,6 +13,7 @@ mod copy;
 mod diff;
 mod drill;
 mod flake;
+mod fleet;
 mod git;
 mod golden;
 mod inputs;

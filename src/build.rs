@@ -7,12 +7,13 @@ pub use expect::{difference, expectation, record};
 pub use stamp::{digest, keep};
 
 use crate::archive::{self, Contents, Format};
-use crate::image::{self, Image, ImageWriteError};
-use crate::layout::{self, Staging};
+use crate::image::{self, Image, ImageWriteError, Memory};
+use crate::layout::{self, Staging, Standing};
 use crate::lock::{Lock, Pinned};
 use crate::oci::{ImageName, Nowhere, Platform, Sink, Transport};
 use crate::pantry::Pantry;
 use crate::plan::{self, Context, Plan};
+use crate::rebuild::Rebuild;
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Stamp, Syntax, Variables, parse};
 use crate::source::Inputs;
 use crate::source::disk::{OUTPUT, Root};
@@ -65,6 +66,8 @@ pub struct Goal<'a> {
     pub output: &'a Path,
     /// Whether an image that is not the one that the lock expects is a failure.
     pub locked: bool,
+    /// Records of earlier builds; none: everything is made again.
+    pub rebuild: Option<&'a Rebuild>,
 }
 
 /// An image that stands at its destination.
@@ -224,9 +227,22 @@ impl Planned {
         sink: &dyn Sink,
         cannot_write: impl FnOnce(io::Error) -> Failure,
     ) -> Result<Image, Failure> {
+        // Layers that platforms share are written once.
+        let memory = if self.plans.len() > 1 { Memory::of(&self.plans, i64::MIN).ok() } else { None };
+        self.write_again(order, sink, &memory.unwrap_or_default(), cannot_write)
+    }
+
+    fn write_again(
+        &self,
+        order: &Order,
+        sink: &dyn Sink,
+        memory: &Memory,
+        cannot_write: impl FnOnce(io::Error) -> Failure,
+    ) -> Result<Image, Failure> {
         // Those of an index are the same on all platforms.
         let annotations = self.plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
-        image::write(&self.plans, &annotations, sink, order.jobs, order.supply.interrupt).map_err(|error| match error {
+        let manner = (order.jobs, order.supply.interrupt);
+        image::write_again(&self.plans, &annotations, sink, memory, manner).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");
                 let mistake = place.map_or_else(|| Diagnostic::new(&message), |place| Diagnostic::at(place, &message));
@@ -298,12 +314,32 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
         let message = format!("{destination} is a pantry, and an image in its place would replace all that it holds");
         return Err(Failure::Unsupported(message));
     }
+    let index_json = |image: &Image| layout::index_json(&name, &tags, &image.descriptor);
+    let rebuild = goal.rebuild.filter(|_| !goal.locked);
+    let memory = match (target, rebuild) {
+        (Target::Layout(path), Some(rebuild)) => {
+            rebuild.recall(path, &planned.plans).map(|memory| (rebuild, path, memory))
+        }
+        _ => None,
+    };
+    if let Some((_, path, memory)) = memory.as_ref().filter(|(_, _, memory)| memory.is_whole()) {
+        // Whatever is not as it should be is written below.
+        let standing = Standing::new(path);
+        let image = planned.write_again(order, &standing, memory, cannot_write).ok();
+        if let Some(image) = image.filter(|image| standing.is(&index_json(image))) {
+            return Ok(Built { name, tags, destination: destination.to_string(), image });
+        }
+        memory.forget_made();
+    }
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
         Target::Archive(_, path) => Staging::begin_file(path),
     };
     let staging = staging.map_err(cannot_write)?;
-    let image = planned.write(order, &staging, cannot_write)?;
+    let image = match &memory {
+        Some((_, _, memory)) => planned.write_again(order, &staging, memory, cannot_write)?,
+        None => planned.write(order, &staging, cannot_write)?,
+    };
     if let Some(lock) = order.lock.filter(|lock| goal.locked && !lock.expected.is_empty()) {
         let found = match planned.stamp {
             Some(_) => expectation(order)?,
@@ -315,7 +351,7 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     }
     let interrupt = order.supply.interrupt;
     match target {
-        Target::Layout(_) => staging.publish(&layout::index_json(&name, &tags, &image.descriptor)),
+        Target::Layout(_) => staging.publish(&index_json(&image)),
         Target::Archive(format, _) => {
             let contents = Contents::built(&name, &tags, &image);
             let file = archive::write(format, staging.path(), &contents, interrupt);
@@ -326,6 +362,10 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
         true => Failure::Interrupted,
         false => cannot_write(error),
     })?;
+    if let Some((rebuild, path, memory)) = memory {
+        let layers = image.manifests.iter().flat_map(|manifest| &manifest.layers);
+        rebuild.keep(path, memory, layers.map(|layer| layer.descriptor.digest));
+    }
     Ok(Built { name, tags, destination: destination.to_string(), image })
 }
 
@@ -357,6 +397,7 @@ fn without_hidden_path(error: io::Error) -> io::Error {
 }
 
 /// Where the image goes on disk.
+#[derive(Clone, Copy)]
 enum Target<'a> {
     Layout(&'a PathBuf),
     Archive(Format, &'a PathBuf),

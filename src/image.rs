@@ -2,7 +2,11 @@
 //!
 //! Nothing here knows a disk or a network; `build` and `verify` differ in their sink alone.
 
-use crate::layer::write::{self, WriteError};
+mod memory;
+
+pub use memory::{Memory, Place};
+
+use crate::layer::write::{self, Made, Manner, Outline, WriteError};
 use crate::oci::{Descriptor, Digest, Platform, Sink, json, media_type, rfc3339};
 use crate::plan::{Plan, PlannedLayer};
 use serde_json::{Value, json};
@@ -88,9 +92,24 @@ pub fn write(
     jobs: usize,
     interrupt: &AtomicBool,
 ) -> Result<Image, Failure> {
+    write_again(plans, annotations, sink, &Memory::default(), (jobs, interrupt))
+}
+
+/// As [`write()`], and takes over what `memory` has. What is written is kept there.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_again(
+    plans: &[Plan],
+    annotations: &BTreeMap<String, String>,
+    sink: &dyn Sink,
+    memory: &Memory,
+    (jobs, interrupt): (usize, &AtomicBool),
+) -> Result<Image, Failure> {
+    let work = Work { sink, memory, jobs, interrupt };
     let mut manifests = Vec::new();
-    for plan in plans {
-        manifests.push(manifest(plan, sink, jobs, interrupt)?);
+    for (n, plan) in plans.iter().enumerate() {
+        manifests.push(work.manifest(n, plan)?);
     }
     let (descriptor, bytes) = match &manifests[..] {
         [one] => (one.descriptor.clone(), one.bytes.clone()),
@@ -111,60 +130,97 @@ pub fn write(
     Ok(Image { descriptor, bytes, manifests })
 }
 
-fn manifest(plan: &Plan, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Manifest, Failure> {
-    let mut layers = Vec::new();
-    for layer in plan.base.iter().flat_map(|base| &base.layers) {
-        if interrupt.load(Ordering::Relaxed) {
-            return Err(Failure::Interrupted);
+/// What all layers of an image are written with.
+struct Work<'a> {
+    sink: &'a dyn Sink,
+    memory: &'a Memory,
+    jobs: usize,
+    interrupt: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    fn manifest(&self, number: usize, plan: &Plan) -> Result<Manifest, Failure> {
+        let sink = self.sink;
+        let mut layers = Vec::new();
+        for layer in plan.base.iter().flat_map(|base| &base.layers) {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(Failure::Interrupted);
+            }
+            let digest = layer.descriptor.digest;
+            if !self.adopts(digest)? {
+                let base = |error: &dyn std::fmt::Display| Failure::Base(format!("{digest}: {error}"));
+                let mut blob = sink.blob().map_err(Failure::Sink)?;
+                let mut reader = layer.open().map_err(|error| base(&error))?;
+                copy(&mut reader, &mut blob, |error| base(&error))?;
+                blob.commit(digest).map_err(Failure::Sink)?;
+            }
+            let (descriptor, diff_id) = (layer.descriptor.clone(), layer.diff_id);
+            layers.push(Layer { name: None, descriptor: bare(&descriptor), diff_id, tar_size: None });
         }
-        let base = |error: &dyn std::fmt::Display| Failure::Base(format!("{}: {error}", layer.descriptor.digest));
-        let mut blob = sink.blob().map_err(Failure::Sink)?;
-        let mut reader = layer.open().map_err(|error| base(&error))?;
-        copy(&mut reader, &mut blob, |error| base(&error))?;
-        blob.commit(layer.descriptor.digest).map_err(Failure::Sink)?;
-        let (descriptor, diff_id) = (layer.descriptor.clone(), layer.diff_id);
-        layers.push(Layer { name: None, descriptor: bare(&descriptor), diff_id, tar_size: None });
-    }
-    for layer in &plan.layers {
-        layers.push(own_layer(layer, sink, jobs, interrupt)?);
+        for (n, layer) in plan.layers.iter().enumerate() {
+            layers.push(self.own_layer((number, n), layer)?);
+        }
+
+        let (config, config_bytes) = document(sink, media_type::CONFIG, &config(plan, &layers))?;
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::MANIFEST,
+            "config": config.to_json(),
+            "layers": layers.iter().map(|layer| layer.descriptor.to_json()).collect::<Vec<_>>(),
+        });
+        annotate(&mut manifest, &annotations(plan));
+        let (descriptor, bytes) = document(sink, media_type::MANIFEST, &manifest)?;
+        // A base may be more precise than the recipe: the index says what the config says.
+        let mut platform = plan.platform.clone();
+        let variant = plan.config.get("variant").and_then(Value::as_str).filter(|variant| !variant.is_empty());
+        platform.variant = platform.variant.or_else(|| variant.map(str::to_owned));
+        Ok(Manifest { platform, descriptor, bytes, config, config_bytes, layers })
     }
 
-    let (config, config_bytes) = document(sink, media_type::CONFIG, &config(plan, &layers))?;
-    let mut manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": media_type::MANIFEST,
-        "config": config.to_json(),
-        "layers": layers.iter().map(|layer| layer.descriptor.to_json()).collect::<Vec<_>>(),
-    });
-    annotate(&mut manifest, &annotations(plan));
-    let (descriptor, bytes) = document(sink, media_type::MANIFEST, &manifest)?;
-    // A base may be more precise than the recipe: the index says what the config says.
-    let mut platform = plan.platform.clone();
-    let variant = plan.config.get("variant").and_then(Value::as_str).filter(|variant| !variant.is_empty());
-    platform.variant = platform.variant.or_else(|| variant.map(str::to_owned));
-    Ok(Manifest { platform, descriptor, bytes, config, config_bytes, layers })
+    /// A layer of ours: the one that stood there already, one that another platform has too, or a new one.
+    fn own_layer(&self, place: Place, layer: &PlannedLayer) -> Result<Layer, Failure> {
+        let memory = self.memory;
+        let made = match memory.unchanged(place) {
+            Some(old) if self.adopts(old.layer.digest)? => old.clone(),
+            _ => match memory.twin(place) {
+                Some(twin) => twin,
+                None => self.written(place, layer)?,
+            },
+        };
+        let written = made.layer.clone();
+        memory.keep(place, made);
+        Ok(Layer {
+            name: Some(layer.name.clone()),
+            descriptor: Descriptor::new(layer.compression.layer_media_type(), written.digest, written.size),
+            diff_id: written.diff_id,
+            tar_size: Some(written.tar_size),
+        })
+    }
+
+    /// Takes over a blob of an earlier build, if it is there.
+    fn adopts(&self, digest: Digest) -> Result<bool, Failure> {
+        let file = self.memory.blob(digest);
+        Ok(file.map(|file| self.sink.adopt(digest, file)).transpose().map_err(Failure::Sink)?.unwrap_or(false))
+    }
+
+    fn written(&self, place: Place, layer: &PlannedLayer) -> Result<Made, Failure> {
+        let Self { sink, memory, jobs, interrupt } = *self;
+        let manner = Manner { mtime: layer.mtime, compression: layer.compression, jobs, interrupt };
+        let nothing = Outline::default();
+        let outline = memory.outline(place).unwrap_or(&nothing);
+        write::write_again(&layer.tree, &manner, sink, outline, memory.past(place)).map_err(|error| match error {
+            WriteError::Content { path, origin, source } => {
+                Failure::Content { path: path.to_string(), place: layer.place(origin), source }
+            }
+            WriteError::Sink(error) => Failure::Sink(error),
+            WriteError::Interrupted => Failure::Interrupted,
+        })
+    }
 }
 
 /// What a base's manifest added to the descriptor was about that manifest.
 fn bare(descriptor: &Descriptor) -> Descriptor {
     Descriptor::new(&descriptor.media_type, descriptor.digest, descriptor.size)
-}
-
-fn own_layer(layer: &PlannedLayer, sink: &dyn Sink, jobs: usize, interrupt: &AtomicBool) -> Result<Layer, Failure> {
-    let written = write::write(&layer.tree, layer.mtime, layer.compression, sink, jobs, interrupt);
-    let written = written.map_err(|error| match error {
-        WriteError::Content { path, origin, source } => {
-            Failure::Content { path: path.to_string(), place: layer.place(origin), source }
-        }
-        WriteError::Sink(error) => Failure::Sink(error),
-        WriteError::Interrupted => Failure::Interrupted,
-    })?;
-    Ok(Layer {
-        name: Some(layer.name.clone()),
-        descriptor: Descriptor::new(layer.compression.layer_media_type(), written.digest, written.size),
-        diff_id: written.diff_id,
-        tar_size: Some(written.tar_size),
-    })
 }
 
 /// The plan's config with what only the layers can say: diff_ids, and one history entry a layer. Edition 2026.

@@ -7,10 +7,12 @@
 mod adding;
 mod held;
 mod staging;
+mod standing;
 
 pub use adding::Adding;
 pub use held::Held;
 pub use staging::{Staging, is_layout};
+pub use standing::Standing;
 
 use crate::oci::{Descriptor, json, media_type};
 use serde_json::{Value, json};

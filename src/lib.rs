@@ -27,6 +27,7 @@ pub mod origin;
 pub mod pantry;
 pub mod plan;
 pub mod preserve;
+pub mod rebuild;
 pub mod recipe;
 pub mod registry;
 pub mod resolve;

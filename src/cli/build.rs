@@ -4,7 +4,7 @@ use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
-use super::{Options, env::Env, print};
+use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
 use rebake::copy;
 use rebake::oci::{ImageName, Transport};
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use tempfile::TempDir;
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +33,9 @@ pub struct Arguments {
     /// Bake a stamped recipe although its folder differs from the commit; version and tags then end in -dirty
     #[arg(long)]
     allow_dirty: bool,
+    /// Make everything again, also what an earlier build to the same place made
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     sources: Sources,
 }
@@ -58,15 +64,20 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         Err(status) => return status,
     };
 
-    let mut built: Vec<Built> = Vec::new();
-    for recipe in &recipes {
+    let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
+    let bake = |recipe: &Recipe, jobs: usize| {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
-        let order = world.order(recipe, options.jobs(env), stamping);
-        let output = Path::new("rebake-out");
+        let order = world.order(recipe, jobs, stamping);
         let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
-        let goal = Goal { destination: near, output, locked: arguments.locked };
-        match build(&order, &goal) {
-            Ok(mut image) => {
+        // What is on its way to a registry stands nowhere for the next build.
+        let rebuild = rebuild.as_ref().filter(|_| there.is_none());
+        build(&order, &Goal { destination: near, output: Path::new("rebake-out"), locked: arguments.locked, rebuild })
+    };
+    let mut built: Vec<Built> = Vec::new();
+    let mut failure = None;
+    for (recipe, baked) in recipes.iter().zip(bake_all(&recipes, options.jobs(env), &bake)) {
+        match baked {
+            Some(Ok(mut image)) => {
                 if let Some(there) = &there
                     && let Err(message) = there.push(&mut image, &world, report)
                 {
@@ -75,14 +86,17 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
                 detail(report, &image);
                 built.push(image);
             }
-            Err(failure) => {
-                // What was built is there, and is said.
-                if !report.json() {
-                    print(report, references(&built).as_bytes());
-                }
-                return failed(failure, recipe, report);
-            }
+            Some(Err(why)) => failure = failure.or(Some((why, recipe))),
+            // Another one failed before it was begun.
+            None => {}
         }
+    }
+    if let Some((failure, recipe)) = failure {
+        // What was built is there, and is said.
+        if !report.json() {
+            print(report, references(&built).as_bytes());
+        }
+        return failed(failure, recipe, report);
     }
     let result = if report.json() {
         format!("{:#}\n", json!({ "images": built.iter().map(as_json).collect::<Vec<_>>() }))
@@ -90,6 +104,36 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         references(&built)
     };
     print(report, result.as_bytes())
+}
+
+/// Bakes recipes side by side, with `jobs` workers for all of them together; each result where its recipe stands. Once one
+/// fails no other one is begun.
+fn bake_all(
+    recipes: &[Recipe],
+    jobs: usize,
+    bake: &(dyn Fn(&Recipe, usize) -> Result<Built, Failure> + Sync),
+) -> Vec<Option<Result<Built, Failure>>> {
+    let side_by_side = jobs.clamp(1, recipes.len().max(1));
+    let share = (jobs / side_by_side).max(1);
+    let done: Vec<Mutex<Option<Result<Built, Failure>>>> = recipes.iter().map(|_| Mutex::default()).collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        while !failed.load(Ordering::Relaxed) {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(recipe), Some(place)) = (recipes.get(n), done.get(n)) else { return };
+            let baked = bake(recipe, share);
+            failed.fetch_or(baked.is_err(), Ordering::Relaxed);
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(baked);
+        }
+    };
+    thread::scope(|scope| {
+        // This thread is one of them.
+        for _ in 1..side_by_side {
+            scope.spawn(work);
+        }
+        work();
+    });
+    done.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }
 
 /// A registry: the image is built into a layout that nobody else sees, and copied from there.

@@ -1,4 +1,4 @@
-//! `rebake cache`: what the store of this machine holds.
+//! `rebake cache`: what the store of this machine holds, and the records of builds beside it.
 
 use super::env::Env;
 use super::recipes::{self, Recipe};
@@ -60,17 +60,32 @@ pub fn run(command: &Command, env: &Env, report: &Report) -> ExitCode {
         Ok(entries) => entries,
         Err(error) => return report.failure(&error.to_string()),
     };
+    // A build whose record is gone makes everything again.
+    let records = match (world::rebuild(env), command) {
+        (None, _) => Ok((0, 0)),
+        (Some(rebuild), Command::List) => rebuild.count(),
+        (Some(rebuild), Command::Prune { .. }) => rebuild.count().and_then(|count| rebuild.clear().map(|()| count)),
+    };
+    let (records, record_bytes) = match records {
+        Ok(records) => records,
+        Err(error) => return report.failure(&format!("the records of builds cannot be used: {error}")),
+    };
     let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
     if report.json() {
         let key = if matches!(command, Command::List) { "entries" } else { "removed" };
         let entries: Vec<Value> = entries.iter().map(as_json).collect();
-        report.document(&json!({ "store": store.folder().display().to_string(), key: entries, "bytes": bytes }));
+        report.document(&json!({ "store": store.folder().display().to_string(), key: entries, "bytes": bytes,
+            "records": { "count": records, "bytes": record_bytes } }));
         return ExitCode::SUCCESS;
     }
     let what = if matches!(command, Command::List) { "in" } else { "removed from" };
     let mut text: String = entries.iter().map(|Entry { digest, size }| format!("{digest} {size}\n")).collect();
     let (files, some) = (if entries.len() == 1 { "file" } else { "files" }, if bytes == 1 { "byte" } else { "bytes" });
     text += &format!("{} {files} with {bytes} {some} {what} {}\n", entries.len(), store.folder().display());
+    if records > 0 {
+        let builds = if records == 1 { "record of a build" } else { "records of builds" };
+        text += &format!("{records} {builds} with {record_bytes} bytes {what} it\n");
+    }
     print(report, text.as_bytes())
 }
 

@@ -11,6 +11,8 @@ pub struct Env {
     pub cwd: std::io::Result<PathBuf>,
     /// `SOURCE_DATE_EPOCH` as it is set.
     pub source_date_epoch: Option<String>,
+    /// The time, in seconds since 1970.
+    pub now: i64,
     /// The folder for temporary files.
     pub scratch: PathBuf,
     /// How many processors may be used.
@@ -35,6 +37,7 @@ impl Env {
         Self {
             cwd: std::env::current_dir(),
             source_date_epoch: std::env::var_os("SOURCE_DATE_EPOCH").map(|text| text.to_string_lossy().into_owned()),
+            now: now(),
             scratch: std::env::temp_dir(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             colors: std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb,
@@ -44,6 +47,12 @@ impl Env {
             credentials: rebake::registry::Credentials::new(credentials(), std::env::var_os("PATH")),
         }
     }
+}
+
+/// Rounded down; a clock before 1970 makes every file a new one.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(i64::MIN)
 }
 
 /// The variable, if it is set to something.

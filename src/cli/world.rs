@@ -7,6 +7,7 @@ use rebake::build::{Order, Stamping};
 use rebake::git;
 use rebake::oci::ImageName;
 use rebake::pantry::{Distant, Pantry};
+use rebake::rebuild::Rebuild;
 use rebake::store::Store;
 use rebake::supply::{Online, Reach, Supply};
 use rebake::transport::Access;
@@ -128,6 +129,11 @@ impl<'a> World<'a> {
 pub fn store(env: &Env) -> Result<Store, String> {
     let cache = env.cache.clone();
     cache.map(Store::new).ok_or_else(|| "there is no place for the store: set REBAKE_CACHE or HOME".to_owned())
+}
+
+/// The records of this user's builds.
+pub fn rebuild(env: &Env) -> Option<Rebuild> {
+    Some(Rebuild::new(env.cache.as_ref()?.join("rebuild"), env.now))
 }
 
 /// Where a pantry is.

@@ -176,6 +176,16 @@ impl Sink for Staging {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
         FileBlob::begin(self.folder.join("blobs/sha256"))
     }
+
+    /// As another name of the same file: nobody writes into a blob. Where a file system has no such names, the blob is
+    /// written once more.
+    fn adopt(&self, digest: Digest, file: &Path) -> io::Result<bool> {
+        let blob = self.folder.join("blobs/sha256").join(digest.hex());
+        Ok(match fs::hard_link(file, blob) {
+            Err(error) => error.kind() == io::ErrorKind::AlreadyExists,
+            Ok(()) => true,
+        })
+    }
 }
 
 /// A blob as a file without its name. Zeros become holes, so a plain tar of a sparse file is sparse on disk too.
@@ -191,13 +201,18 @@ const HOLE: usize = 64 * 1024;
 
 impl Write for FileBlob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.chunks(HOLE) {
-            if piece.len() == HOLE && piece.iter().all(|&b| b == 0) {
-                self.hole += HOLE as u64;
-                continue;
+        let is_hole = |piece: &[u8]| piece.len() == HOLE && piece.iter().all(|&b| b == 0);
+        let pieces: Vec<&[u8]> = bytes.chunks(HOLE).collect();
+        let mut rest = bytes;
+        for run in pieces.chunk_by(|a, b| is_hole(a) == is_hole(b)) {
+            let Some((run, after)) = rest.split_at_checked(run.iter().map(|piece| piece.len()).sum()) else { break };
+            rest = after;
+            if run.get(..HOLE).is_some_and(is_hole) {
+                self.hole += run.len() as u64;
+            } else {
+                self.skip_hole()?;
+                self.file.write_all(run)?;
             }
-            self.skip_hole()?;
-            self.file.write_all(piece)?;
         }
         Ok(bytes.len())
     }

@@ -1,6 +1,7 @@
 //! Digests: `sha256:` and 64 lower-case hex digits (image-spec, "descriptor.md").
 
 use sha2::Digest as _;
+use sha2::digest::common::hazmat::SerializableState as _;
 use std::{fmt, io, str::FromStr};
 
 /// A SHA-256 digest. Its text is `sha256:<hex>`.
@@ -12,6 +13,12 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// The digest that these bytes are.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The 32 bytes.
@@ -67,6 +74,19 @@ impl Sha256 {
     pub fn update(&mut self, bytes: &[u8]) {
         self.state.update(bytes);
         self.size += bytes.len() as u64;
+    }
+
+    /// The state after all bytes so far, from which [`Sha256::resume`] goes on.
+    #[must_use]
+    pub fn state(&self) -> Vec<u8> {
+        self.state.serialize().to_vec()
+    }
+
+    /// Goes on where [`Sha256::state`] was taken, after `size` bytes. `None` if it is no state.
+    #[must_use]
+    pub fn resume(state: &[u8], size: u64) -> Option<Self> {
+        let state = sha2::Sha256::deserialize(state.try_into().ok()?).ok()?;
+        Some(Self { state, size })
     }
 
     /// The digest of all bytes so far, and how many they were.

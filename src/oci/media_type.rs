@@ -56,6 +56,8 @@ pub enum Compression {
     /// RFC 1952.
     #[default]
     Gzip,
+    /// RFC 1952, larger and sooner done.
+    GzipFast,
     /// RFC 8878.
     Zstd,
     /// The plain tar.
@@ -63,11 +65,17 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Whether it is RFC 1952, at any level.
+    #[must_use]
+    pub fn is_gzip(self) -> bool {
+        matches!(self, Self::Gzip | Self::GzipFast)
+    }
+
     /// The media type of a layer that is compressed so.
     #[must_use]
     pub fn layer_media_type(self) -> &'static str {
         match self {
-            Self::Gzip => LAYER_GZIP,
+            Self::Gzip | Self::GzipFast => LAYER_GZIP,
             Self::Zstd => LAYER_ZSTD,
             Self::None => LAYER_TAR,
         }

@@ -2,6 +2,7 @@
 
 use super::Digest;
 use std::io;
+use std::path::Path;
 
 /// A place for blobs.
 pub trait Sink: Sync {
@@ -10,6 +11,16 @@ pub trait Sink: Sync {
     /// # Errors
     /// What the place reports.
     fn blob(&self) -> io::Result<Box<dyn Blob>>;
+
+    /// Takes over a whole blob that stands in a file on this disk, and tells whether it did. Whoever asks knows that the
+    /// file is that blob.
+    ///
+    /// # Errors
+    /// What the place reports.
+    fn adopt(&self, digest: Digest, file: &Path) -> io::Result<bool> {
+        let _ = (digest, file);
+        Ok(false)
+    }
 }
 
 /// A blob that is being written.

@@ -106,10 +106,27 @@ impl Lower {
     /// # Errors
     /// If its `/etc/passwd` or `/etc/group` cannot be read.
     pub fn put(&mut self, tree: &Tree<Content>) -> io::Result<()> {
+        self.put_some(tree, tree.entries())
+    }
+
+    /// Lays a planned layer on top of which nothing else will stand: only the accounts count then.
+    ///
+    /// # Errors
+    /// If its `/etc/passwd` or `/etc/group` cannot be read.
+    pub fn put_accounts(&mut self, tree: &Tree<Content>) -> io::Result<()> {
+        let paths = ["etc", "etc/group", "etc/passwd"].map(EntryPath::parse);
+        self.put_some(tree, paths.iter().flatten().filter_map(|path| Some((path, tree.get(path)?))))
+    }
+
+    fn put_some<'a>(
+        &mut self,
+        tree: &Tree<Content>,
+        entries: impl Iterator<Item = (&'a EntryPath, &'a Entry<Content>)>,
+    ) -> io::Result<()> {
         for path in tree.whiteouts() {
             self.remove(path);
         }
-        for (path, entry) in tree.entries() {
+        for (path, entry) in entries {
             let kind = match &entry.kind {
                 Kind::Directory => Below::Directory,
                 Kind::Symlink { target } => Below::Symlink(target.clone()),

@@ -118,7 +118,9 @@ impl Plan {
             let work = gather::Work { recipe, layer, variables, context, inputs, created, mtime, lower: &lower };
             let gathered = gather::gather(&work, &mut mistakes);
             let tree = settle::settle(gathered, &work, &mut mistakes);
-            if let Err(error) = lower.put(&tree) {
+            // Above the last layer stand the users at most.
+            let whole = n + 1 < recipe.layers.len() || !recipe.users.is_empty();
+            if let Err(error) = if whole { lower.put(&tree) } else { lower.put_accounts(&tree) } {
                 mistakes.push(Diagnostic::at(layer.span, error.to_string()));
             }
             layers.push(PlannedLayer {

@@ -236,6 +236,11 @@ impl Settling<'_> {
     }
 
     fn insert(&mut self, path: EntryPath, entry: Entry<Content>) {
+        if self.tree.get(&path).is_none() {
+            // Nothing can disagree with it.
+            let _ = self.tree.insert(path, entry);
+            return;
+        }
         let Err(conflict) = self.tree.insert(path.clone(), entry.clone()) else { return };
         if conflict.difference == Difference::Content
             && let Some(same) = self.same_content(&path, &entry)

@@ -55,6 +55,12 @@ fn repository(text: &str) -> Result<String, Diagnostic> {
         let mistake = Diagnostic::new(format!("`{text}` has capital letters: a repository name is lower-case"));
         return Err(mistake.help(format!("write \"{}\"", text.to_ascii_lowercase())));
     }
+    // The grammar of references is a large regular expression, which takes longer to compile than a small image to bake:
+    // it is asked about unusual names only.
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if text.len() < 200 && text.split('/').all(|part| part.split(['-', '.']).all(word)) {
+        return Ok(text.to_owned());
+    }
     match text.parse::<oci_spec::distribution::Reference>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) if text.len() > 255 => refuse("is longer than 255 characters"),
@@ -131,21 +137,41 @@ pub(super) fn defaults(table: &mut Table, cx: &mut Context<'_>) -> Defaults {
         owner: table.optional("owner", cx, owner::owner),
         modes: table.optional("modes", cx, owner::modes).unwrap_or_default(),
         mtime: table.optional("mtime", cx, mtime),
-        compression: table.optional("compression", cx, read::parsed(compression)).map(|found| found.value),
+        compression: table.optional("compression", cx, compression),
     }
 }
 
-fn compression(text: &str) -> Result<Compression, Diagnostic> {
-    match text {
-        "gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        "none" => Ok(Compression::None),
-        other => {
-            let mistake = Diagnostic::new(format!("unknown compression `{}`", other));
-            let near = did_you_mean(other, ["gzip", "zstd", "none"]);
-            Err(mistake.help(near.unwrap_or_else(|| "the compressions are `gzip`, `zstd` and `none`".to_owned())))
-        }
+/// `"gzip"`, or with its level `{ gzip = "fast" }`.
+fn compression(node: Node, cx: &mut Context<'_>) -> Option<Compression> {
+    if !matches!(node.kind, Kind::Table(_)) {
+        return Some(read::parsed(format)(node, cx)?.value);
     }
+    let mut table = Table::open(node, "`compression`", cx)?;
+    let level = table.required("gzip", "\"fast\"", cx, read::parsed(level)).map(|level| level.value);
+    table.finish(cx);
+    level
+}
+
+fn format(text: &str) -> Result<Compression, Diagnostic> {
+    one_of(
+        text,
+        "compression",
+        &[("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)],
+    )
+}
+
+fn level(text: &str) -> Result<Compression, Diagnostic> {
+    one_of(text, "level of gzip", &[("default", Compression::Gzip), ("fast", Compression::GzipFast)])
+}
+
+fn one_of(text: &str, what: &str, known: &[(&'static str, Compression)]) -> Result<Compression, Diagnostic> {
+    if let Some((_, found)) = known.iter().find(|(name, _)| *name == text) {
+        return Ok(*found);
+    }
+    let names = known.iter().map(|(name, _)| *name);
+    let quoted: Vec<String> = names.clone().map(|name| format!("`{name}`")).collect();
+    let near = did_you_mean(text, names).unwrap_or_else(|| format!("the choice is {}", quoted.join(", ")));
+    Err(Diagnostic::new(format!("unknown {what} `{text}`")).help(near))
 }
 
 /// Where `true` stands.

@@ -8,7 +8,7 @@ pub use used::Used;
 use super::Content;
 use super::filter::{Filter, literal_prefix};
 use super::place::{Found, FoundBelow, Says};
-use crate::layer::write::Content as _;
+use crate::layer::write::{Content as _, Identity};
 use crate::tree::{Kind, Printable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -89,8 +89,8 @@ pub enum DiskError {
 /// A file as it was when the layer was planned.
 #[derive(Debug, Clone)]
 pub struct HostFile {
-    root: Root,
-    /// Relative to the root, or absolute once symlinks are followed.
+    root: Arc<PathBuf>,
+    /// Relative to the root.
     path: Box<Path>,
     stamp: Stamp,
 }
@@ -129,7 +129,8 @@ impl Root {
         // As the walk will see them: a symlink on the way to a destination hides nothing.
         let real = |path: &Path| {
             let (there, there_real) = path.ancestors().find_map(|up| Some((up, fs::canonicalize(up).ok()?)))?;
-            Some(there_real.join(path.strip_prefix(there).ok()?))
+            // Without the slash that joining nothing leaves.
+            Some(there_real.join(path.strip_prefix(there).ok()?).components().collect::<PathBuf>())
         };
         let destination = destination.and_then(real);
         let written = [real(output), Some(folder.join(OUTPUT)), Some(folder.join(KEPT))];
@@ -221,7 +222,8 @@ impl Root {
 
     /// A folder in which nothing stands but the destination was made for it by an earlier build, or might have been.
     fn drop_ways_to_destination(&self, top: &Path, found: &mut Vec<FoundBelow>) {
-        let below = self.destination.iter().filter_map(|destination| destination.parent()?.strip_prefix(top).ok());
+        let Some(destination) = self.destination.as_ref().filter(|path| path.starts_with(top)) else { return };
+        let below = [destination].into_iter().filter_map(|destination| destination.parent()?.strip_prefix(top).ok());
         let ways: BTreeSet<PathBuf> = below.flat_map(|path| path.ancestors().map(Path::to_owned)).collect();
         let is_way = |name: &[u8]| ways.contains(Path::new(OsStr::from_bytes(name)));
         let others: Vec<Box<[u8]>> =
@@ -285,11 +287,13 @@ impl Root {
     /// Whether rebake writes there: a destination, or what a killed build left beside one.
     fn is_written(&self, path: &Path) -> bool {
         self.written.iter().any(|written| {
+            // Paths without symlinks, `.` and doubled slashes are equal if their bytes are.
             let hidden = || {
-                let prefix = [b".", written.file_name()?.as_bytes(), b".rebake-"].concat();
-                (path.parent()? == written.parent()?).then_some(path.file_name()?.as_bytes().starts_with(&prefix))
+                let name = path.file_name()?.as_bytes().strip_prefix(b".")?;
+                let random = name.strip_prefix(written.file_name()?.as_bytes())?;
+                Some(random.starts_with(b".rebake-") && path.parent()? == written.parent()?)
             };
-            path == written || hidden().unwrap_or(false)
+            path.as_os_str() == written.as_os_str() || hidden().unwrap_or(false)
         })
     }
 
@@ -314,7 +318,7 @@ impl Root {
         if kind.is_dir() {
             Ok(Found::FOLDER)
         } else if kind.is_file() {
-            let file = HostFile { root: self.clone(), path: relative.into(), stamp: Stamp::of(metadata) };
+            let file = HostFile { root: Arc::clone(&self.folder), path: relative.into(), stamp: Stamp::of(metadata) };
             let kind = Kind::File { size: file.size(), content: Content::Disk(file), link: None };
             Ok(Found { kind, says: Says::Executable(metadata.mode() & 0o100 != 0) })
         } else if kind.is_symlink() {
@@ -346,6 +350,14 @@ impl HostFile {
         self.stamp.size
     }
 
+    /// What tells its content from others.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'static> {
+        let Stamp { device, inode, size, mtime, ctime } = self.stamp;
+        let [a, b, c, d] = [mtime.0, mtime.1, ctime.0, ctime.1].map(i64::cast_unsigned);
+        Identity::Stamp { numbers: [device, inode, size, a, b, c, d, 0, size], newest: mtime.0.max(ctime.0) }
+    }
+
     /// Its name relative to the recipe's folder, for messages.
     #[must_use]
     pub fn name(&self) -> String {
@@ -355,7 +367,7 @@ impl HostFile {
     /// Where it is, absolute.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.root.folder.join(&self.path)
+        self.root.join(&self.path)
     }
 
     /// Opens it for one reading from start to end.

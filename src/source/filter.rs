@@ -87,6 +87,9 @@ impl Filter {
     }
 
     fn excluded(&self, path: &[u8]) -> bool {
+        if self.exclude.is_empty() {
+            return false;
+        }
         ancestors(path).any(|ancestor| self.exclude.is_match(ancestor))
     }
 
@@ -143,6 +146,9 @@ impl Ignore {
     /// Whether a path is left out.
     #[must_use]
     pub fn ignores(&self, path: &[u8]) -> bool {
+        if self.rules.is_empty() {
+            return false;
+        }
         let path = [&self.below, path].concat();
         let mut ignored = false;
         for (ignore, glob) in &self.rules {

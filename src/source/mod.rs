@@ -11,7 +11,7 @@ pub mod place;
 
 pub use inputs::{Inputs, Ready};
 
-use crate::layer::write;
+use crate::layer::write::{self, Identity};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -44,6 +44,14 @@ impl write::Content for Content {
             Self::Disk(file) => file.open(),
             Self::Archive(slice) => Ok(Box::new(slice.reader())),
             Self::Text(bytes) => Ok(Box::new(&**bytes)),
+        }
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        match self {
+            Self::Disk(file) => file.identity(),
+            Self::Archive(slice) => slice.identity(),
+            Self::Text(bytes) => Identity::Bytes(bytes),
         }
     }
 }

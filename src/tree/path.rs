@@ -96,7 +96,9 @@ impl EntryPath {
     pub fn below(&self, parent: Option<&Self>) -> Result<Self, PathError> {
         match parent {
             None => Ok(self.clone()),
-            Some(parent) => Self::parse([parent.as_bytes(), b"/", self.as_bytes()].concat()),
+            // The parts of both are good.
+            Some(parent) if parent.0.len() + 1 + self.0.len() >= 4096 => Err(PathError::LongPath),
+            Some(parent) => Ok(Self([parent.as_bytes(), b"/", self.as_bytes()].concat().into())),
         }
     }
 

@@ -4,6 +4,7 @@
 mod cuts;
 mod large;
 mod memory;
+mod page;
 mod readers;
 mod sample;
 mod stream;

@@ -16,7 +16,7 @@ use crate::tree::EntryPath;
 #[must_use]
 pub fn step(compression: Compression) -> u64 {
     match compression {
-        Compression::Gzip | Compression::None => 512 * 1024,
+        Compression::Gzip | Compression::GzipFast | Compression::None => 512 * 1024,
         Compression::Zstd => 2 * 1024 * 1024,
     }
 }

@@ -201,15 +201,19 @@ impl Block {
 
     /// Zero-padded octal digits and a NUL: `width` bytes in all.
     fn octal(&mut self, at: usize, width: usize, value: u64) {
-        let digits = format!("{value:0>w$o}", w = width - 1);
-        self.put(at, digits.as_bytes());
+        let mut value = value;
+        for place in self.0[at..at + width - 1].iter_mut().rev() {
+            *place = b'0' + (value & 7) as u8;
+            value >>= 3;
+        }
+        self.0[at + width - 1] = 0;
     }
 
     /// Six digits, a NUL and a space: the sum of all bytes with this field as spaces.
     fn finish(mut self) -> [u8; BLOCK] {
         self.put(148, b"        ");
         let sum: u32 = self.0.iter().map(|&b| u32::from(b)).sum();
-        self.put(148, format!("{sum:06o}\0").as_bytes());
+        self.octal(148, 7, sum.into());
         self.0
     }
 }

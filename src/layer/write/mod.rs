@@ -1,14 +1,18 @@
 //! Writes a layer: a tree becomes a tar stream, the stream becomes blocks, the blocks a compressed blob and two digests.
 
 mod cut;
-mod deflate;
+pub mod deflate;
 mod encode;
 mod header;
+mod outline;
+mod past;
 mod pipeline;
 mod stream;
 
 pub use header::{Header, Type};
-pub use pipeline::{Layer, write};
+pub use outline::Outline;
+pub use past::{Made, MadeBlock, Midway, Past};
+pub use pipeline::{Layer, Manner, write, write_again};
 pub use stream::tar;
 
 use crate::tree::{EntryPath, Origin};
@@ -26,12 +30,37 @@ pub trait Content {
     /// # Errors
     /// What the place they come from reports.
     fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+
+    /// What tells them from others without reading them.
+    fn identity(&self) -> Identity<'_> {
+        Identity::Unknown
+    }
+}
+
+/// What is known of bytes that are not read.
+#[derive(Debug, Clone, Copy)]
+pub enum Identity<'a> {
+    /// Nothing.
+    Unknown,
+    /// They are these.
+    Bytes(&'a [u8]),
+    /// They are a part of a file, and the same as long as these numbers are.
+    Stamp {
+        /// Device, inode, size, mtime and ctime in seconds and nanoseconds; then where the part begins and how long it is.
+        numbers: [u64; 9],
+        /// When the file changed last, in seconds since 1970.
+        newest: i64,
+    },
 }
 
 /// Bytes in memory.
 impl Content for &[u8] {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(*self))
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity::Bytes(self)
     }
 }
 

@@ -1,8 +1,11 @@
-//! A tree as the blocks of its tar stream. Edition 2026 decides every byte of it.
+//! A tree as the pieces of its tar stream. Edition 2026 decides every byte of it.
+//!
+//! The pieces come before any content is read: who wants bytes has them put together by [`Filler`], and who wants to know
+//! what a block depends on looks at the pieces alone.
 
 use super::{Content, Header, Type, WriteError, cut, header::BLOCK};
 use crate::oci::Compression;
-use crate::tree::{Attributes, Entry, EntryPath, Item, Kind, LinkId, Tree};
+use crate::tree::{Attributes, Entry, EntryPath, Item, Kind, LinkId, Origin, Tree};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
@@ -13,20 +16,46 @@ const DEVICE: u32 = 0o7_777_777;
 /// Two zero blocks end the stream.
 const END: usize = 2 * BLOCK;
 
-/// Writes the tar of `tree`, piece by piece; whiteouts carry `mtime` (seconds).
-///
-/// # Errors
-/// [`WriteError::Content`], or what `emit` returns.
-pub fn tar<C: Content>(tree: &Tree<C>, mtime: i64, emit: &mut Emit) -> Result<(), WriteError> {
-    blocks(tree, mtime, cut::step(Compression::None), emit)
+/// A part of a file's content.
+pub(super) struct Data<'t, C> {
+    /// The file's path in the image.
+    pub path: &'t EntryPath,
+    /// Who asked for it.
+    pub origin: Origin,
+    /// All of its content.
+    pub content: &'t C,
+    /// The length of all of it.
+    pub size: u64,
+    /// Where the part begins.
+    pub at: u64,
+    /// How long the part is. A file has one part at least, which may be empty.
+    pub length: u64,
 }
 
-/// What takes the blocks.
-pub type Emit<'a> = dyn FnMut(Vec<u8>) -> Result<(), WriteError> + 'a;
+/// What takes the pieces of a stream, in their order.
+pub(super) trait Pieces<'t, C> {
+    /// A block ends here, and another one begins.
+    fn cut(&mut self) -> Result<(), WriteError>;
+    /// The headers of an entry, which begins with them.
+    fn head(&mut self, bytes: &[u8]) -> Result<(), WriteError>;
+    /// A part of the content of the entry whose headers came before.
+    fn data(&mut self, data: Data<'t, C>) -> Result<(), WriteError>;
+    /// So many zeros.
+    fn zeros(&mut self, count: usize) -> Result<(), WriteError>;
+}
 
-/// Writes the tar of `tree`, cut into blocks of about `step` bytes as [`cut`] says.
-pub(super) fn blocks<C: Content>(tree: &Tree<C>, mtime: i64, step: u64, emit: &mut Emit) -> Result<(), WriteError> {
-    let mut blocks = Blocks { block: Vec::new(), step, emit };
+/// Gives out the tar of `tree` in pieces, cut into blocks of about `step` bytes as [`cut`] says; whiteouts carry `mtime`
+/// (seconds).
+///
+/// # Errors
+/// [`WriteError::Content`], or what `to` returns.
+pub(super) fn pieces<'t, C>(
+    tree: &'t Tree<C>,
+    mtime: i64,
+    step: u64,
+    to: &mut dyn Pieces<'t, C>,
+) -> Result<(), WriteError> {
+    let mut walk = Walk { to, block: 0, step };
     let mut first_paths: BTreeMap<LinkId, &EntryPath> = BTreeMap::new();
     for item in tree.iter() {
         match item {
@@ -41,13 +70,12 @@ pub(super) fn blocks<C: Content>(tree: &Tree<C>, mtime: i64, step: u64, emit: &m
                     link: b"",
                     device: (0, 0),
                 };
-                blocks.entry(path, &head.encode(), 0)?;
+                walk.head(path, &head.encode(), 0)?;
             }
-            Item::Entry(path, entry) => blocks.tree_entry(tree, path, entry, &mut first_paths)?,
+            Item::Entry(path, entry) => walk.entry(tree, path, entry, &mut first_paths)?,
         }
     }
-    blocks.block.resize(blocks.block.len() + END, 0);
-    blocks.flush()
+    walk.to.zeros(END)
 }
 
 /// `.wh.` before the last part (image-spec, "layer.md", Whiteouts).
@@ -56,19 +84,20 @@ fn whiteout_name(path: &EntryPath) -> Vec<u8> {
     [parent, b".wh.", path.file_name()].concat()
 }
 
-struct Blocks<'a, 'b> {
-    block: Vec<u8>,
+struct Walk<'a, 't, C> {
+    to: &'a mut dyn Pieces<'t, C>,
+    /// The length of the block so far.
+    block: u64,
     step: u64,
-    emit: &'a mut Emit<'b>,
 }
 
-impl Blocks<'_, '_> {
-    fn tree_entry<'a, C: Content>(
+impl<'t, C> Walk<'_, 't, C> {
+    fn entry(
         &mut self,
-        tree: &Tree<C>,
-        path: &'a EntryPath,
-        entry: &Entry<C>,
-        first_paths: &mut BTreeMap<LinkId, &'a EntryPath>,
+        tree: &'t Tree<C>,
+        path: &'t EntryPath,
+        entry: &'t Entry<C>,
+        first_paths: &mut BTreeMap<LinkId, &'t EntryPath>,
     ) -> Result<(), WriteError> {
         let mut name = path.as_bytes().to_vec();
         let (mut size, mut link, mut device) = (0, &b""[..], (0, 0));
@@ -105,66 +134,163 @@ impl Blocks<'_, '_> {
             }
             Kind::Fifo => Type::Fifo,
         };
-        let failed = |source| WriteError::Content { path: path.clone(), origin: entry.origin, source };
         // Neither ustar nor PAX can say a larger one, and no system that runs containers has one.
         if device.0.max(device.1) > DEVICE {
             let why = format!("the device number {},{} is too large for a layer", device.0, device.1);
-            return Err(failed(io::Error::other(why)));
+            return Err(failed(path, entry.origin, io::Error::other(why)));
         }
         let head = Header { kind, name: &name, attributes: &entry.attributes, size, link, device }.encode();
-        self.entry(path, &head, size)?;
-        if let Some(content) = content {
-            let mut reader = content.open().map_err(failed)?;
-            self.data(&mut reader, head.len() as u64, size, failed)?;
+        self.head(path, &head, size)?;
+        match content {
+            Some(content) => self.content(path, entry.origin, content, head.len() as u64, size),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Begins an entry: a cut before it perhaps, then its headers.
-    fn entry(&mut self, path: &EntryPath, head: &[u8], size: u64) -> Result<(), WriteError> {
+    fn head(&mut self, path: &EntryPath, head: &[u8], size: u64) -> Result<(), WriteError> {
         let length = head.len() as u64 + size.next_multiple_of(BLOCK as u64);
-        if cut::before(self.step, self.block.len() as u64, path, length) {
-            self.flush()?;
+        if cut::before(self.step, self.block, path, length) {
+            self.cut()?;
         }
-        self.block.extend_from_slice(head);
-        Ok(())
+        self.block += head.len() as u64;
+        self.to.head(head)
     }
 
-    /// The data of an entry whose headers were `at` bytes long, with its padding.
-    fn data(
+    /// The content of an entry whose headers were `head` bytes long, with its padding.
+    fn content(
         &mut self,
-        reader: &mut dyn Read,
-        mut at: u64,
+        path: &'t EntryPath,
+        origin: Origin,
+        content: &'t C,
+        head: u64,
         size: u64,
-        failed: impl Fn(io::Error) -> WriteError,
     ) -> Result<(), WriteError> {
-        let end = at + size;
-        while at < end {
-            if at.is_multiple_of(self.step) {
-                self.flush()?;
+        let mut at = 0;
+        loop {
+            let length = (size - at).min(self.step - (head + at) % self.step);
+            self.to.data(Data { path, origin, content, size, at, length })?;
+            self.block += length;
+            at += length;
+            if at == size {
+                break;
             }
-            let step = (end - at).min(self.step - at % self.step);
-            let before = self.block.len();
-            (&mut *reader).take(step).read_to_end(&mut self.block).map_err(&failed)?;
-            if (self.block.len() - before) as u64 != step {
-                return Err(failed(changed()));
-            }
-            at += step;
+            self.cut()?;
         }
-        let mut more = Vec::new();
-        if reader.take(1).read_to_end(&mut more).map_err(&failed)? != 0 {
-            return Err(failed(changed()));
-        }
-        self.block.resize(self.block.len().next_multiple_of(BLOCK), 0);
-        Ok(())
+        let padding = size.next_multiple_of(BLOCK as u64) - size;
+        self.block += padding;
+        self.to.zeros(usize::try_from(padding).unwrap_or_default())
     }
 
-    fn flush(&mut self) -> Result<(), WriteError> {
-        let next = Vec::with_capacity(self.block.len());
-        (self.emit)(std::mem::replace(&mut self.block, next))
+    fn cut(&mut self) -> Result<(), WriteError> {
+        self.block = 0;
+        self.to.cut()
+    }
+}
+
+fn failed(path: &EntryPath, origin: Origin, source: io::Error) -> WriteError {
+    WriteError::Content { path: path.clone(), origin, source }
+}
+
+/// Reads contents, and puts a block together.
+pub(super) struct Filler<'t> {
+    block: Vec<u8>,
+    step: u64,
+    /// The file whose parts are being read.
+    reader: Option<Box<dyn Read + 't>>,
+}
+
+impl<'t> Filler<'t> {
+    pub fn new(step: u64) -> Self {
+        Self { block: Vec::new(), step, reader: None }
+    }
+
+    /// The block so far; the next one is empty.
+    pub fn cut(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.block)
+    }
+
+    pub fn head(&mut self, bytes: &[u8]) {
+        if self.block.is_empty() {
+            // Few blocks become longer.
+            self.block.reserve_exact(usize::try_from(self.step * 2).unwrap_or_default());
+        }
+        self.block.extend_from_slice(bytes);
+    }
+
+    pub fn zeros(&mut self, count: usize) {
+        self.block.resize(self.block.len() + count, 0);
+    }
+
+    /// # Errors
+    /// The file cannot be read, or is longer or shorter than it was.
+    pub fn data<C: Content>(&mut self, data: &Data<'t, C>) -> Result<(), WriteError> {
+        self.read(data).map_err(|source| failed(data.path, data.origin, source))
+    }
+
+    fn read<C: Content>(&mut self, data: &Data<'t, C>) -> io::Result<()> {
+        if data.at == 0 {
+            self.reader = Some(data.content.open()?);
+        }
+        let Some(reader) = &mut self.reader else { return Err(changed()) };
+        let start = self.block.len();
+        self.block.resize(start + usize::try_from(data.length).map_err(io::Error::other)?, 0);
+        reader.read_exact(self.block.get_mut(start..).unwrap_or_default()).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => changed(),
+            _ => error,
+        })?;
+        if data.at + data.length == data.size {
+            let mut more = Vec::new();
+            if reader.take(1).read_to_end(&mut more)? != 0 {
+                return Err(changed());
+            }
+            self.reader = None;
+        }
+        Ok(())
     }
 }
 
 fn changed() -> io::Error {
     io::Error::other("it changed while it was read")
+}
+
+/// What takes the blocks.
+pub type Emit<'a> = dyn FnMut(Vec<u8>) -> Result<(), WriteError> + 'a;
+
+/// Writes the tar of `tree`, piece by piece; whiteouts carry `mtime` (seconds).
+///
+/// # Errors
+/// [`WriteError::Content`], or what `emit` returns.
+pub fn tar<C: Content>(tree: &Tree<C>, mtime: i64, emit: &mut Emit) -> Result<(), WriteError> {
+    let step = cut::step(Compression::None);
+    let mut plain = Plain { filler: Filler::new(step), emit };
+    pieces(tree, mtime, step, &mut plain)?;
+    let last = plain.filler.cut();
+    emit(last)
+}
+
+/// Every block as it is.
+struct Plain<'a, 'e, 't> {
+    filler: Filler<'t>,
+    emit: &'a mut Emit<'e>,
+}
+
+impl<'t, C: Content> Pieces<'t, C> for Plain<'_, '_, 't> {
+    fn cut(&mut self) -> Result<(), WriteError> {
+        (self.emit)(self.filler.cut())
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.filler.head(bytes);
+        Ok(())
+    }
+
+    fn data(&mut self, data: Data<'t, C>) -> Result<(), WriteError> {
+        self.filler.data(&data)
+    }
+
+    fn zeros(&mut self, count: usize) -> Result<(), WriteError> {
+        self.filler.zeros(count);
+        Ok(())
+    }
 }

@@ -185,14 +185,16 @@ impl Gathering<'_, '_> {
             self.unmatched(&copy.filter, &filter, called)?;
         }
         let to = self.place(&copy.to)?;
-        let mut folders = BTreeMap::new();
+        let mut folders: BTreeMap<Box<[u8]>, Found> = BTreeMap::new();
         for (name, found) in found {
-            // Every folder on the way to what is copied comes along, also one that no pattern names.
-            let way = name.iter().enumerate().filter(|(_, byte)| **byte == b'/').filter_map(|(at, _)| name.get(..at));
-            for way in way {
-                if !folders.contains_key(way) {
-                    folders.insert(way.into(), place.folder(&folder.join(OsStr::from_bytes(way))));
+            // Every folder on the way to what is copied comes along, also one that no pattern names. Innermost first:
+            // where one is known, those above it are.
+            let ways = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+            for way in ways.filter_map(|(at, _)| name.get(..at)) {
+                if folders.contains_key(way) {
+                    break;
                 }
+                folders.insert(way.into(), place.folder(&folder.join(OsStr::from_bytes(way))));
             }
             if found.kind == Kind::Directory {
                 folders.insert(name, found);

@@ -21,7 +21,7 @@ pub(crate) use spool::Spool;
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
 use crate::tree::{Attributes, EntryPath, Kind};
-use slice::{Backing, Stamp};
+use slice::{Backing, Known, Stamp};
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Cursor, Read, Seek};
@@ -156,12 +156,12 @@ fn read(mut file: File, scratch: &Path, limits: &Limits, interrupt: &AtomicBool)
     if !metadata.is_file() {
         return Err(Fault::NoFile.into());
     }
-    let stamp = Some(Stamp::of(&metadata));
+    let (stamp, known) = (Some(Stamp::of(&metadata)), Known::of(&metadata));
     file.rewind().map_err(Fault::Open)?;
     let head = head(&mut file).map_err(Fault::Open)?;
     file.rewind().map_err(Fault::Open)?;
-    let backing = Arc::new(Backing { file, stamp });
-    let mut spool = Spool::new(scratch, limits);
+    let backing = Arc::new(Backing { file, stamp, known: Some(known) });
+    let mut spool = Spool::new(scratch, limits).from(known);
     let mut members = Members::new(limits);
 
     match Compression::sniff(&head) {

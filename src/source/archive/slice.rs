@@ -1,5 +1,6 @@
 //! A run of bytes in a file that can be read at any time, from any thread.
 
+use crate::layer::write::Identity;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -27,6 +28,29 @@ pub(super) struct Backing {
     pub(super) file: File,
     /// None for a temporary file, which is ours alone.
     pub(super) stamp: Option<Stamp>,
+    /// What its bytes depend on, if that is known.
+    pub(super) known: Option<Known>,
+}
+
+/// A file on disk whose bytes these are, or out of which they were unpacked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    numbers: [u64; 7],
+    newest: i64,
+    unpacked: bool,
+}
+
+impl Known {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let [a, b, c, d] = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+        let [mtime, mtime_nsec, ctime, ctime_nsec] = [a, b, c, d].map(i64::cast_unsigned);
+        let numbers = [metadata.dev(), metadata.ino(), metadata.size(), mtime, mtime_nsec, ctime, ctime_nsec];
+        Self { numbers, newest: a.max(c), unpacked: false }
+    }
+
+    pub(super) fn unpacked(self) -> Self {
+        Self { unpacked: true, ..self }
+    }
 }
 
 impl Backing {
@@ -69,8 +93,8 @@ impl Slice {
         if !metadata.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
-        let stamp = Some(Stamp::of(&metadata));
-        Ok(Self { backing: Arc::new(Backing { file, stamp }), offset: 0, len: metadata.size() })
+        let (stamp, known) = (Some(Stamp::of(&metadata)), Some(Known::of(&metadata)));
+        Ok(Self { backing: Arc::new(Backing { file, stamp, known }), offset: 0, len: metadata.size() })
     }
 
     /// The file that it is the whole of, unless that is a temporary one of ours.
@@ -84,6 +108,17 @@ impl Slice {
     #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// What tells its bytes from others.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'static> {
+        let Some(Known { numbers: [a, b, c, d, e, f, g], newest, unpacked }) = self.backing.known else {
+            return Identity::Unknown;
+        };
+        // What was unpacked has places of its own. No file is so long that this bit is taken.
+        let offset = self.offset | u64::from(unpacked) << 63;
+        Identity::Stamp { numbers: [a, b, c, d, e, f, g, offset, self.len], newest }
     }
 
     /// Reads the content from its start. Readers of one slice do not disturb each other.

@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::error::Fault;
-use super::slice::{Backing, Slice};
+use super::slice::{Backing, Known, Slice};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -13,12 +13,19 @@ pub(crate) struct Spool<'a> {
     folder: &'a Path,
     limits: &'a Limits,
     backing: Option<Arc<Backing>>,
+    /// Out of what it is unpacked.
+    from: Option<Known>,
     end: u64,
 }
 
 impl<'a> Spool<'a> {
     pub(crate) fn new(folder: &'a Path, limits: &'a Limits) -> Self {
-        Self { folder, limits, backing: None, end: 0 }
+        Self { folder, limits, backing: None, from: None, end: 0 }
+    }
+
+    /// What is unpacked out of one file, always in the same order.
+    pub(super) fn from(self, known: Known) -> Self {
+        Self { from: Some(known.unpacked()), ..self }
     }
 
     /// Begins a content of at most `size` bytes; bytes never written are zeros, and take no room on disk.
@@ -30,7 +37,7 @@ impl<'a> Spool<'a> {
             Some(backing) => Arc::clone(backing),
             None => {
                 let file = tempfile::tempfile_in(self.folder).map_err(Fault::spool)?;
-                Arc::clone(self.backing.insert(Arc::new(Backing { file, stamp: None })))
+                Arc::clone(self.backing.insert(Arc::new(Backing { file, stamp: None, known: self.from })))
             }
         };
         let start = std::mem::replace(&mut self.end, end);

@@ -2,8 +2,9 @@
 
 use crate::tree::Kind;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,15 +30,31 @@ impl Used {
             _ => Self::File,
         }
     }
+
+    fn letter(self) -> u8 {
+        match self {
+            Self::Folder => b'd',
+            Self::File => b'f',
+            Self::Symlink => b'l',
+        }
+    }
+
+    fn from_letter(letter: u8) -> Option<Self> {
+        [Self::Folder, Self::File, Self::Symlink].into_iter().find(|used| used.letter() == letter)
+    }
 }
 
-/// The paths that were used so far, relative to the recipe's folder. Clones share them.
+/// The paths that were used so far, relative to the recipe's folder. Clones share them. Every file of an image is noted
+/// and few recipes ask, so this is one text: for each path a letter, the path, and a NUL, which no path has in it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Record(Arc<Mutex<BTreeMap<PathBuf, Used>>>);
+pub(super) struct Record(Arc<Mutex<Vec<u8>>>);
 
 impl Record {
     pub(super) fn all(&self) -> BTreeMap<PathBuf, Used> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = |path: &[u8]| PathBuf::from(OsStr::from_bytes(path));
+        let lines = noted.split(|&byte| byte == 0).filter_map(<[u8]>::split_first);
+        lines.filter_map(|(letter, name)| Some((path(name), Used::from_letter(*letter)?))).collect()
     }
 
     /// Notes what was found at a path.
@@ -48,7 +65,10 @@ impl Record {
     fn add(&self, path: &Path, used: Used) {
         // The recipe's folder itself needs no saying.
         if !path.as_os_str().is_empty() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), used);
+            let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.push(used.letter());
+            noted.extend_from_slice(path.as_os_str().as_bytes());
+            noted.push(0);
         }
     }
 

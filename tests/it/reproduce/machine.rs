@@ -43,10 +43,11 @@ fn processor() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    // Emulation is slow: enough for several blocks of either encoder, and no more.
+    // Emulation is slow: enough for several blocks of each encoder, and no more.
     let recipe = "edition = \"2026\"\n[image]\nname = \"x/cpu\"\n\
         [[layer]]\nname = \"gzip\"\n[[layer.copy]]\nfrom = \"content\"\nto = \"/\"\n\
-        [[layer]]\nname = \"zstd\"\ncompression = \"zstd\"\n[[layer.copy]]\nfrom = \"content\"\nto = \"/srv\"\n";
+        [[layer]]\nname = \"zstd\"\ncompression = \"zstd\"\n[[layer.copy]]\nfrom = \"content\"\nto = \"/srv\"\n\
+        [[layer]]\nname = \"fast\"\ncompression = { gzip = \"fast\" }\n[[layer.copy]]\nfrom = \"content\"\nto = \"/opt\"\n";
     fs::write(home.path().join("rebake.toml"), recipe).unwrap();
     let content = home.path().join("content");
     fs::create_dir(&content).unwrap();

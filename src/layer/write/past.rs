@@ -1,0 +1,141 @@
+//! A layer as an earlier build left it, and which of its blocks a new build can take over.
+//!
+//! A block is taken over if its outline and that of the block before it, whose end is its dictionary, are what they were.
+//! Its compressed bytes come out of the old blob and are held against their CRC-32, so that a damaged blob is found; the
+//! new blob's digest is taken of what is really written. For the diff_id the tar is read again, but not before the
+//! last state of its hash that lies before the first change.
+
+use super::encode;
+use super::outline::Outline;
+use super::pipeline::Layer;
+use crate::oci::{Compression, Digest};
+use std::collections::BTreeMap;
+use std::fs::File;
+
+/// A layer that was written, block by block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The whole.
+    pub layer: Layer,
+    /// In their order.
+    pub blocks: Vec<MadeBlock>,
+}
+
+/// A block that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeBlock {
+    /// As in the outline, if it lasts.
+    pub fingerprint: Option<Digest>,
+    /// The length of its part of the tar.
+    pub length: u64,
+    /// The length of its part of the blob.
+    pub size: u64,
+    /// CRC-32 of its part of the blob.
+    pub crc: u32,
+    /// CRC-32 of its part of the tar.
+    pub tar_crc: u32,
+    /// The hashes of the tar before it, for some of the blocks that begin with an entry.
+    pub before: Option<Midway>,
+}
+
+/// The hashes of the tar, half done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Midway {
+    /// The state of the SHA-256.
+    pub sha256: Vec<u8>,
+    /// The CRC-32.
+    pub crc: u32,
+}
+
+/// A layer of an earlier build.
+#[derive(Debug)]
+pub struct Past {
+    /// What it was.
+    pub made: Made,
+    /// Its blob.
+    pub blob: File,
+}
+
+/// A part of the old blob.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub offset: u64,
+    pub size: u64,
+    pub crc: u32,
+    pub tar_crc: u32,
+}
+
+/// What of a layer is taken over.
+#[derive(Debug, Default)]
+pub(super) struct Reuse {
+    /// For each block of the new layer.
+    pub parts: Vec<Option<Part>>,
+    /// The blocks before this one are not read at all.
+    pub from: usize,
+    /// The hashes before that block, and the length of the tar up to there.
+    pub midway: Option<(Midway, u64)>,
+}
+
+impl Reuse {
+    /// Whether the blocks that were read (their CRC-32, from the first of them on) are those that were taken over.
+    pub fn fits(&self, crcs: &[u32]) -> bool {
+        let read = self.parts.iter().skip(self.from).zip(crcs);
+        read.filter_map(|(part, crc)| Some((part.as_ref()?.tar_crc, *crc))).all(|(old, new)| old == new)
+    }
+}
+
+impl Made {
+    /// Whether an outline is certainly that of this layer.
+    #[must_use]
+    pub fn is(&self, outline: &Outline) -> bool {
+        self.blocks.len() == outline.blocks.len()
+            && self.blocks.iter().zip(&outline.blocks).all(|(old, new)| same(old.fingerprint, new.fingerprint))
+    }
+
+    /// What a layer with this outline can take over.
+    pub(super) fn reuse(&self, outline: &Outline, compression: Compression) -> Reuse {
+        if compression == Compression::None {
+            return Reuse::default();
+        }
+        let looks_back = encode::window(compression) > 0;
+        let mut places = BTreeMap::new();
+        let mut offset = encode::head(compression).len() as u64;
+        for (n, block) in self.blocks.iter().enumerate() {
+            let Some(end) = offset.checked_add(block.size) else { return Reuse::default() };
+            if let Some(fingerprint) = block.fingerprint {
+                places
+                    .entry(fingerprint)
+                    .or_insert((n, Part { offset, size: block.size, crc: block.crc, tar_crc: block.tar_crc }));
+            }
+            offset = end;
+        }
+        let old = |n: usize| self.blocks.get(n).and_then(|block| block.fingerprint);
+        let new = |n: usize| outline.blocks.get(n).and_then(|mark| mark.fingerprint);
+        let found = |n: usize| {
+            let (place, part) = places.get(&new(n)?)?;
+            let same_before = match (place.checked_sub(1), n.checked_sub(1)) {
+                (None, None) => true,
+                (Some(place), Some(n)) => same(old(place), new(n)),
+                _ => false,
+            };
+            (!looks_back || same_before).then_some((*place, *part))
+        };
+        let found: Vec<Option<(usize, Part)>> = (0..outline.blocks.len()).map(found).collect();
+        let unchanged = found.iter().enumerate().take_while(|(n, found)| found.is_some_and(|(at, _)| at == *n)).count();
+        // The block at which reading begins is the dictionary of the next one, so it must not be needed itself.
+        let start = (1..unchanged).rev().find_map(|n| Some((n, self.blocks.get(n)?.before.clone()?)));
+        let parts = found.into_iter().map(|found| found.map(|(_, part)| part)).collect();
+        match start.filter(|(n, _)| outline.blocks.get(*n).is_some_and(|mark| mark.entry)) {
+            None => Reuse { parts, from: 0, midway: None },
+            Some((from, midway)) => {
+                let length = outline.blocks.iter().take(from).map(|mark| mark.length).sum();
+                Reuse { parts, from, midway: Some((midway, length)) }
+            }
+        }
+    }
+}
+
+/// Whether both are known and equal.
+fn same(a: Option<Digest>, b: Option<Digest>) -> bool {
+    a.is_some() && a == b
+}

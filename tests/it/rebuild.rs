@@ -1,0 +1,315 @@
+//! A build that takes over what an earlier one made gives the bytes of a build that does not, whatever happened between.
+
+use crate::support::{Work, rebake, run};
+use rebake::build::{Goal, Order, Stamping, build};
+use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past};
+use rebake::layout::Staging;
+use rebake::oci::{Compression, ImageName};
+use rebake::rebuild::Rebuild;
+use rebake::recipe::Syntax;
+use rebake::supply::{Reach, Supply};
+use rebake::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A generator of numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+
+    /// Lines that compress well, but not to nothing.
+    fn text(&mut self, length: usize) -> Vec<u8> {
+        let mut text = Vec::with_capacity(length + 64);
+        while text.len() < length {
+            let word = self.throw(1 << 20);
+            text.extend(
+                format!("{word} is a number of line {}, and this is what follows it\n", word % 64).into_bytes(),
+            );
+        }
+        text.truncate(length);
+        text
+    }
+}
+
+/// Later than every file is: even one that was just changed counts as old.
+fn later() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 + 10
+}
+
+/// Builds a recipe into a layout; the bytes of its index.
+fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -> Vec<u8> {
+    let interrupt = AtomicBool::new(false);
+    let supply = Supply {
+        pantries: &[],
+        store: None,
+        reach: Reach::Disk,
+        folder,
+        scratch: folder.parent().unwrap(),
+        interrupt: &interrupt,
+        notice: &|_| {},
+    };
+    let order = Order {
+        text: recipe,
+        syntax: Syntax::Toml,
+        lock: None,
+        supply,
+        source_date_epoch: None,
+        jobs: 2,
+        stamping: Stamping::Any,
+    };
+    let destination = ImageName::layout(layout.to_owned());
+    let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild };
+    build(&order, &goal).unwrap_or_else(|failure| panic!("{failure}"));
+    fs::read(layout.join("index.json")).unwrap()
+}
+
+fn recipe(compression: &str) -> String {
+    format!(
+        "edition = \"2026\"\n[image]\nname = \"x\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\ncompression = \"{compression}\"\n[[layer]]\n[[layer.copy]]\nfrom = \"files\"\nto = \"/\"\n[[layer.write]]\nto = \"/zz\"\ntext = \"same\"\n"
+    )
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// One thing that happens to a folder between two builds; its name.
+fn edit(dice: &mut Dice, folder: &Path) -> String {
+    let files = files(folder);
+    let one = files[dice.throw(files.len())].clone();
+    let other = files[dice.throw(files.len())].clone();
+    let what = match dice.throw(12) {
+        0 => {
+            filetime::set_file_mtime(&one, filetime::FileTime::from_unix_time(dice.throw(1 << 30) as i64, 5)).unwrap();
+            "touched"
+        }
+        1 | 2 => {
+            // The same size, and the old mtime.
+            let mtime = filetime::FileTime::from_last_modification_time(&fs::metadata(&one).unwrap());
+            let file = fs::File::options().write(true).open(&one).unwrap();
+            let at = dice.throw(file.metadata().unwrap().len().max(1) as usize) as u64;
+            file.write_all_at(b"!", at).unwrap();
+            filetime::set_file_mtime(&one, mtime).unwrap();
+            "one byte, mtime set back"
+        }
+        3 => {
+            let mut bytes = fs::read(&one).unwrap();
+            let length = 1 + dice.throw(300_000);
+            bytes.extend(dice.text(length));
+            fs::write(&one, bytes).unwrap();
+            "grown"
+        }
+        4 => {
+            let bytes = fs::read(&one).unwrap();
+            fs::write(&one, &bytes[..bytes.len() / 2]).unwrap();
+            "shrunk"
+        }
+        5 => {
+            let length = dice.throw(400_000);
+            fs::write(folder.join(format!("new-{}", dice.throw(1000))), dice.text(length)).unwrap();
+            "added"
+        }
+        6 if files.len() > 20 => {
+            fs::remove_file(&one).unwrap();
+            "removed"
+        }
+        7 => {
+            fs::rename(&one, folder.join(format!("renamed-{}", dice.throw(1000)))).unwrap();
+            "renamed"
+        }
+        8 => {
+            let mode = fs::metadata(&one).unwrap().mode() ^ 0o111;
+            fs::set_permissions(&one, fs::Permissions::from_mode(mode)).unwrap();
+            "mode"
+        }
+        9 => {
+            let aside = folder.join("aside");
+            fs::rename(&one, &aside).unwrap();
+            if one != other {
+                fs::rename(&other, &one).unwrap();
+            }
+            fs::rename(&aside, &other).unwrap();
+            "swapped"
+        }
+        10 => {
+            let length = fs::metadata(&one).unwrap().len() as usize;
+            fs::write(folder.join("aside"), dice.text(length)).unwrap();
+            fs::rename(folder.join("aside"), &one).unwrap();
+            "replaced"
+        }
+        _ => "nothing",
+    };
+    format!("{what}: {} {}", one.display(), other.display())
+}
+
+#[test]
+fn a_rebuild_gives_the_bytes_of_a_cold_build_after_any_edit() {
+    for (seed, compression) in [(1, "gzip"), (2, "zstd"), (3, "none")] {
+        let work = Work::new();
+        let folder = work.mkdir("recipe");
+        let source = work.mkdir("recipe/files");
+        let mut dice = Dice(seed);
+        for n in 0..40 {
+            let length = dice.throw(400_000);
+            fs::write(source.join(format!("file-{n:02}")), dice.text(length)).unwrap();
+        }
+        let recipe = recipe(compression);
+        let mut history = Vec::new();
+        for _ in 0..12 {
+            // A file system counts time in ticks; the build takes a file that changed in another tick for another one.
+            std::thread::sleep(Duration::from_millis(15));
+            let rebuild = Rebuild::new(work.join("cache"), later());
+            let warm = bake(&folder, &recipe, &work.join("warm"), Some(&rebuild));
+            let cold = bake(&folder, &recipe, &work.join("cold"), None);
+            assert!(warm == cold, "{compression}: {history:#?}");
+            run(std::process::Command::new("diff").arg("-r").arg(work.join("warm")).arg(work.join("cold"))).success();
+            for _ in 0..dice.throw(3) {
+                history.push(edit(&mut dice, &source));
+            }
+        }
+        // What was called unchanged so far was so, or the records were never used: this one must be.
+        let rebuild = Rebuild::new(work.join("cache"), later());
+        bake(&folder, &recipe, &work.join("warm"), Some(&rebuild));
+        let before = fs::metadata(work.join("warm/index.json")).unwrap();
+        bake(&folder, &recipe, &work.join("warm"), Some(&rebuild));
+        assert_eq!(fs::metadata(work.join("warm/index.json")).unwrap().ino(), before.ino());
+    }
+}
+
+/// Content that says what it is, and counts how often it is read.
+#[derive(Debug)]
+struct Counted {
+    bytes: Vec<u8>,
+    number: u64,
+    reads: AtomicUsize,
+}
+
+impl PartialEq for Counted {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Content for Counted {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(&*self.bytes))
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity::Stamp { numbers: [self.number; 9], newest: 0 }
+    }
+}
+
+fn counted(dice: &mut Dice, changed: Option<usize>) -> Tree<Counted> {
+    let mut tree = Tree::default();
+    for n in 0..60 {
+        let bytes = dice.text(300_000);
+        let (bytes, number) = if changed == Some(n) { (b"changed".to_vec(), 1000) } else { (bytes, n as u64) };
+        let size = bytes.len() as u64;
+        let content = Counted { bytes, number, reads: AtomicUsize::new(0) };
+        let kind = Kind::File { content, size, link: None };
+        let entry = Entry { attributes: Attributes::default(), kind, firmness: Firmness::Stated, origin: Origin(0) };
+        tree.insert(EntryPath::parse(format!("file-{n:02}")).unwrap(), entry).unwrap();
+    }
+    tree
+}
+
+fn read(tree: &Tree<Counted>) -> Vec<bool> {
+    let reads = |entry: &Entry<Counted>| match &entry.kind {
+        Kind::File { content, .. } => content.reads.load(Ordering::Relaxed) > 0,
+        _ => false,
+    };
+    tree.entries().map(|(_, entry)| reads(entry)).collect()
+}
+
+#[test]
+fn only_what_follows_a_change_is_read_and_a_damaged_blob_is_found() {
+    let work = Work::new();
+    let interrupt = AtomicBool::new(false);
+    for compression in [Compression::Gzip, Compression::GzipFast, Compression::Zstd] {
+        let manner = Manner { mtime: 0, compression, jobs: 2, interrupt: &interrupt };
+        let staging = Staging::begin(&work.join("layout")).unwrap();
+        let blob = |digest: rebake::oci::Digest| staging.path().join("blobs/sha256").join(digest.hex());
+        let tree = counted(&mut Dice(7), None);
+        let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
+        let made = write::write_again(&tree, &manner, &staging, &outline, None).unwrap();
+        assert!(read(&tree).iter().all(|read| *read));
+
+        let again = |changed: Option<usize>, damage: Option<u64>| {
+            let old = work.join("old");
+            fs::copy(blob(made.layer.digest), &old).unwrap();
+            if let Some(at) = damage {
+                let file = fs::File::options().read(true).write(true).open(&old).unwrap();
+                let mut byte = [0];
+                file.read_exact_at(&mut byte, at).unwrap();
+                file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+            }
+            let tree = counted(&mut Dice(7), changed);
+            let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
+            let past = Past { made: made.clone(), blob: fs::File::open(&old).unwrap() };
+            let warm = write::write_again(&tree, &manner, &staging, &outline, Some(&past)).unwrap();
+            let read = read(&tree);
+            let cold = write::write(&tree, 0, compression, &staging, 2, &interrupt).unwrap();
+            assert_eq!(warm.layer, cold, "{compression:?} {changed:?} {damage:?}");
+            (warm, read)
+        };
+        let (same, unread) = again(None, None);
+        assert_eq!(same.layer, made.layer);
+        assert!(same.blocks == made.blocks, "the next build knows as much");
+        assert!(!unread[0] && !unread[20], "{unread:?}");
+        let (_, late) = again(Some(50), None);
+        assert!(!late[0] && !late[20] && late[50] && late[59], "{late:?}");
+        let (_, early) = again(Some(1), None);
+        assert!(early.iter().all(|read| *read));
+        for at in [10, made.layer.size / 2, made.layer.size - 20] {
+            again(Some(50), Some(at));
+        }
+    }
+}
+
+#[test]
+fn an_edit_in_the_second_of_the_build_counts_and_no_cache_makes_everything_again() {
+    let work = Work::new();
+    work.write("rebake.toml", recipe("gzip").replace("[\"linux/amd64\", \"linux/arm64\"]", "[\"linux/amd64\"]"));
+    work.write("files/a", "1");
+    let digest = |arguments: &[&str]| {
+        let mut command = rebake();
+        command.current_dir(work.path()).env("REBAKE_CACHE", work.join("cache")).arg("build").args(arguments);
+        run(&mut command).success().text()
+    };
+    for n in 2..8 {
+        work.write("files/a", n.to_string());
+        let warm = digest(&[]);
+        assert_eq!(warm, digest(&["--no-cache", "-o", "cold"]), "{n}");
+    }
+    let index = || fs::metadata(work.join("rebake-out/x/index.json")).unwrap().ino();
+    // Old enough to be believed.
+    std::thread::sleep(Duration::from_millis(4100));
+    digest(&[]);
+    let before = index();
+    digest(&[]);
+    assert_eq!(index(), before, "nothing was written");
+    digest(&["--no-cache"]);
+    assert_ne!(index(), before, "everything was written");
+    // A damaged record is none; so is a layout in which something else was put.
+    digest(&[]);
+    let record = files(&work.join("cache/rebuild")).remove(0);
+    fs::File::options().write(true).open(&record).unwrap().write_all_at(b"x", 40).unwrap();
+    let before = index();
+    let again = digest(&[]);
+    assert_ne!(index(), before);
+    work.write("rebake-out/x/blobs/sha256/other", "");
+    assert_eq!(digest(&[]), again);
+    assert!(!work.join("rebake-out/x/blobs/sha256/other").exists());
+}

@@ -10,6 +10,7 @@ mod bytes;
 mod check;
 mod clients;
 mod copy;
+mod cost;
 mod diff;
 mod drill;
 mod flake;

@@ -127,6 +127,8 @@ fn survived(kitchen: &Kitchen, name: &str) -> String {
         }
         let _ = fs::remove_dir_all(kitchen.work.join("back"));
         let _ = fs::remove_dir_all(kitchen.work.join("built"));
+        // What a build keeps for the next one to the same place.
+        let _ = fs::remove_dir_all(kitchen.work.join("cache/rebuild"));
         assert!(snapshot(kitchen.work.path()) == before, "{name}: {args:?} wrote elsewhere");
     }
     said

@@ -47,7 +47,7 @@ pub enum Level {
     /// Small.
     #[default]
     Default,
-    /// About 6 % larger, and done in little more than half the time.
+    /// Some 6 or 7 % larger, and done in little more than half the time.
     Fast,
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// The content of `oci-layout`. Edition 2026.
 pub const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// The annotation that names a tag inside a layout (image-spec, "annotations.md").
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub use crate::oci::annotation::REF_NAME;
 /// The annotation from which containerd and docker take the whole name.
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
 

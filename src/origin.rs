@@ -5,10 +5,13 @@
 
 use crate::build::digest;
 use crate::git::{GitError, Repository};
+use crate::oci::annotation::{REVISION, SOURCE};
 use crate::oci::{Digest, Platform};
 use crate::pantry::{Packed, Pantry};
 use crate::preserve::{PreserveError, restore};
-use crate::recipe::{self, Provenance, Recipe, Stamp, Syntax, Variables, parse};
+use crate::recipe::{
+    self, LOCK_DIGEST, Provenance, RECIPE_DIGEST, RECIPE_PATH, Recipe, Stamp, Syntax, Variables, parse,
+};
 use crate::transport::Image;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -123,12 +126,6 @@ pub struct Found {
     /// What the image alone says of its making: what goes into the rebuilt image as it stands there.
     pub claims: Vec<Claim>,
 }
-
-const SOURCE: &str = "org.opencontainers.image.source";
-const REVISION: &str = "org.opencontainers.image.revision";
-const RECIPE_PATH: &str = "dev.rebake.recipe.path";
-const RECIPE_DIGEST: &str = "dev.rebake.recipe.digest";
-const LOCK_DIGEST: &str = "dev.rebake.lock.digest";
 
 impl Origin {
     /// What the annotations of an image say, of its index or of its first manifest.

@@ -4,7 +4,7 @@ use super::{Failure, Order, Stamping};
 use crate::git::{Asked, GitError, Repository};
 use crate::oci::{Digest, Sha256, json};
 use crate::pantry::pack;
-use crate::recipe::{Diagnostic, Provenance, Recipe, Span, Stamp};
+use crate::recipe::{Diagnostic, LOCK_DIGEST, Provenance, RECIPE_DIGEST, Recipe, Span, Stamp};
 use crate::source::disk::{KEPT, OUTPUT, Root};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -127,15 +127,13 @@ pub(super) fn altered<P>(root: &Root, files: Digest, order: &Order, recipe: &Rec
 #[must_use]
 pub fn keep(facts: &BTreeMap<String, String>, recipe: &str, lock: Option<&str>, files: Digest) -> Vec<u8> {
     let mut facts = facts.clone();
-    facts.insert(OF_RECIPE.to_owned(), digest(recipe.as_bytes()).to_string());
-    facts.extend(lock.map(|lock| (OF_LOCK.to_owned(), digest(lock.as_bytes()).to_string())));
+    facts.insert(RECIPE_DIGEST.to_owned(), digest(recipe.as_bytes()).to_string());
+    facts.extend(lock.map(|lock| (LOCK_DIGEST.to_owned(), digest(lock.as_bytes()).to_string())));
     facts.insert(OF_FILES.to_owned(), files.to_string());
     json::canonical(&json!(facts))
 }
 
-const OF_RECIPE: &str = "dev.rebake.recipe.digest";
 const OF_FILES: &str = "dev.rebake.files.digest";
-const OF_LOCK: &str = "dev.rebake.lock.digest";
 
 /// What such a file says, if it is there and for this recipe and this lock.
 fn kept(path: &Path, recipe: &str, lock: Option<&[u8]>) -> Option<(Stamp, Digest)> {
@@ -146,7 +144,7 @@ fn kept(path: &Path, recipe: &str, lock: Option<&[u8]>) -> Option<(Stamp, Digest
     let facts = facts.collect::<Option<BTreeMap<String, String>>>()?;
     let (recipe, lock) = (digest(recipe.as_bytes()), lock.map(digest));
     let is_for = |name: &str, digest: Option<Digest>| facts.get(name).cloned() == digest.map(|d| d.to_string());
-    let ours = is_for(OF_RECIPE, Some(recipe)) && is_for(OF_LOCK, lock);
+    let ours = is_for(RECIPE_DIGEST, Some(recipe)) && is_for(LOCK_DIGEST, lock);
     let files = facts.get(OF_FILES)?.parse().ok()?;
     Stamp::from_facts(&facts, recipe, lock).filter(|_| ours).map(|stamp| (stamp, files))
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The annotation of a layout's tags.
-pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) use crate::oci::annotation::REF_NAME;
 
 /// What an index has listed so far.
 #[derive(Default)]

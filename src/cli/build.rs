@@ -6,7 +6,6 @@ use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Stamping, build};
-use rebake::copy;
 use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
 use serde_json::{Value, json};
@@ -163,17 +162,7 @@ impl Remote {
 
     /// Brings the image there, which is then known by the name that it has there.
     fn push(&self, built: &mut Built, world: &World, report: &Report) -> Result<(), String> {
-        let order = copy::Order {
-            source: &self.near,
-            destination: &self.far,
-            tags: &[],
-            platform: None,
-            all: false,
-            access: world.access(),
-            notice: &|text| report.notice(text),
-            detail: &|text| report.detail(text),
-        };
-        let copied = copy::copy(&order).map_err(|error| error.to_string())?;
+        let copied = super::copy::whole(&self.near, &self.far, world, report)?;
         built.tags = copied.images.into_iter().flat_map(|image| image.tags).collect();
         if let Transport::Registry(name) = &self.far.transport {
             built.name.clone_from(name);

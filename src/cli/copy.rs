@@ -126,3 +126,18 @@ fn as_json(source: &ImageName, destination: &ImageName, copied: &Copied) -> Valu
         },
     })
 }
+
+/// Brings an image that was made here to where it is to be, under all its tags.
+pub fn whole(source: &ImageName, destination: &ImageName, world: &World, report: &Report) -> Result<Copied, String> {
+    let order = Order {
+        source,
+        destination,
+        tags: &[],
+        platform: None,
+        all: false,
+        access: world.access(),
+        notice: &|text| report.notice(text),
+        detail: &|text| report.detail(text),
+    };
+    copy(&order).map_err(|error| error.to_string())
+}

@@ -4,7 +4,7 @@ use super::images;
 use super::report::{Report, safe};
 use super::world::{Sources, World};
 use super::{env::Env, print};
-use rebake::oci::{Platform, rfc3339};
+use rebake::oci::{Platform, annotation, rfc3339};
 use rebake::source::image::same_platform;
 use rebake::transport::{Image, Manifest, Source, TransportError};
 use rebake::tree::{Kind, LinkId};
@@ -146,7 +146,7 @@ fn pretty(json: &Value) -> Vec<u8> {
 fn tags(source: &Source, image: &Image) -> Vec<String> {
     let digest = image.top.descriptor.digest;
     let listed = source.listed().unwrap_or_default().into_iter().filter(|listed| listed.digest == digest);
-    let tags = listed.filter_map(|mut listed| listed.annotations.remove("org.opencontainers.image.ref.name"));
+    let tags = listed.filter_map(|mut listed| listed.annotations.remove(annotation::REF_NAME));
     tags.chain(source.names().iter().cloned()).collect()
 }
 

@@ -6,7 +6,6 @@ use super::report::Report;
 use super::world::{Shelf, Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Failure, Stamping};
-use rebake::copy;
 use rebake::lock::{Lock, Locked};
 use rebake::oci::{Digest, ImageName};
 use rebake::pantry::{Distant, Fill, Image, Packed, Pantry, PantryError};
@@ -180,17 +179,7 @@ fn carry(
     if now.as_ref().map(Distant::index) != before {
         return Err(format!("{name} was filled by somebody else meanwhile; nothing was pushed, fill it again"));
     }
-    let order = copy::Order {
-        source: &ImageName::layout(folder.to_owned()),
-        destination: name,
-        tags: &[],
-        platform: None,
-        all: false,
-        access: world.access(),
-        notice: &|text| report.notice(text),
-        detail: &|text| report.detail(text),
-    };
-    copy::copy(&order).map(drop).map_err(|error| error.to_string())
+    super::copy::whole(&ImageName::layout(folder.to_owned()), name, world, report).map(drop)
 }
 
 fn run_check(name: &str, jobs: usize, (world, env): (&World, &Env), report: &Report) -> Result<ExitCode, ExitCode> {

@@ -1,5 +1,6 @@
 //! The standard's words: digest, media types, descriptor, platform, image names, canonical JSON.
 
+pub mod annotation;
 mod descriptor;
 mod digest;
 pub mod json;

@@ -3,17 +3,9 @@
 //! An image of a folder that is not as it was committed is marked, so that it cannot pass for a release: its tags, its
 //! version and its revision end in `-dirty`.
 
-use crate::recipe::{Recipe, Spanned, Stamp, Template, Variables, dirty};
+use crate::oci::annotation::{REVISION, SOURCE, VERSION};
+use crate::recipe::{LOCK_DIGEST, RECIPE_DIGEST, RECIPE_PATH, Recipe, Spanned, Stamp, Template, Variables, dirty};
 use std::collections::BTreeMap;
-
-/// Annotations and labels of the image specification ("annotations.md").
-const SOURCE: &str = "org.opencontainers.image.source";
-const REVISION: &str = "org.opencontainers.image.revision";
-const VERSION: &str = "org.opencontainers.image.version";
-/// Where the recipe is in the repository, what it was, and what its lock was.
-const RECIPE_PATH: &str = "dev.rebake.recipe.path";
-const RECIPE_DIGEST: &str = "dev.rebake.recipe.digest";
-const LOCK_DIGEST: &str = "dev.rebake.lock.digest";
 
 type Texts = BTreeMap<String, Spanned<Template>>;
 

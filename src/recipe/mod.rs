@@ -36,7 +36,7 @@ pub use capabilities::{Capabilities, CapabilityError};
 pub use model::*;
 pub use schema::schema;
 pub use span::{Diagnostic, Label, Span, Spanned};
-pub use stamp::{Provenance, Stamp, dirty};
+pub use stamp::{LOCK_DIGEST, Provenance, RECIPE_DIGEST, RECIPE_PATH, Stamp, dirty};
 pub use template::{PLACEHOLDERS, PlaceholderError, Scope, Template, TemplateError, Variables};
 pub use version::VersionError;
 

@@ -4,6 +4,12 @@ use super::{Created, Recipe, Span, Template};
 use crate::oci::Digest;
 use std::collections::BTreeMap;
 
+/// The annotation that names a recipe's path in its repository.
+pub const RECIPE_PATH: &str = "dev.rebake.recipe.path";
+/// The annotation that names the digest of a recipe's text.
+pub const RECIPE_DIGEST: &str = "dev.rebake.recipe.digest";
+/// The annotation that names the digest of its lock's text.
+pub const LOCK_DIGEST: &str = "dev.rebake.lock.digest";
 /// 9999-12-31T23:59:59Z
 const LAST: i64 = 253_402_300_799;
 /// What the names of kept facts begin with.

@@ -1,7 +1,7 @@
 //! Which image: the descriptor that a name means in a layout, and the manifest for a platform below an index.
 
 use super::{ImageError, broken, checked, config_of};
-use crate::oci::{Descriptor, Digest, ImageName, Platform, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, annotation, media_type};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -51,9 +51,8 @@ pub fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageEr
 /// # Errors
 /// [`ImageError::Choice`]: there is none, or more than one; [`ImageError::Broken`].
 pub fn choose(index: &Value, name: &ImageName, platform: Option<&Platform>) -> Result<Descriptor, ImageError> {
-    const REF_NAME: &str = "org.opencontainers.image.ref.name";
     let all = descriptors(index, "index.json")?;
-    let tag_of = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
+    let tag_of = |descriptor: &Descriptor| descriptor.annotations.get(annotation::REF_NAME).cloned();
     let fits = |descriptor: &&Descriptor| match (&name.tag, name.digest) {
         (Some(tag), _) => tag_of(descriptor).is_some_and(|name| {
             // Some tools write the whole name there.

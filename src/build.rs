@@ -155,6 +155,7 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
     let root = Root::new(order.supply.folder, destination, output).map_err(|error| {
         Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
     })?;
+    let root = root.with_threads(order.jobs);
     let supply = Supply { folder: root.path(), ..order.supply };
     let interrupt = supply.interrupt;
     let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };

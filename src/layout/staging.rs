@@ -4,10 +4,11 @@ use super::OCI_LAYOUT;
 use super::adding::{NEW_BLOB, NEW_INDEX};
 use super::held::remove_empty;
 use crate::oci::{Blob, Digest, Sink};
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{Advice, CWD, FlockOperation, RenameFlags, fadvise, flock, renameat_with};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -194,10 +195,14 @@ pub(super) struct FileBlob {
     blobs: PathBuf,
     /// Zeros at the end that are not yet in the file.
     hole: u64,
+    /// Bytes that the system was not told of yet.
+    untold: u64,
 }
 
 /// Fewer zeros than this are written.
 const HOLE: usize = 64 * 1024;
+/// After so many bytes the system is asked to begin with writing them to the disk.
+const BATCH: u64 = 16 << 20;
 
 impl Write for FileBlob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -214,6 +219,10 @@ impl Write for FileBlob {
                 self.file.write_all(run)?;
             }
         }
+        self.untold += bytes.len() as u64;
+        if self.untold >= BATCH {
+            self.begin_to_sync();
+        }
         Ok(bytes.len())
     }
 
@@ -225,7 +234,18 @@ impl Write for FileBlob {
 impl FileBlob {
     pub(super) fn begin(blobs: PathBuf) -> io::Result<Box<dyn Blob>> {
         let file = tempfile::Builder::new().prefix(NEW_BLOB).tempfile_in(&blobs)?;
-        Ok(Box::new(Self { file, blobs, hole: 0 }))
+        Ok(Box::new(Self { file, blobs, hole: 0, untold: 0 }))
+    }
+
+    /// Lets the disk begin with what is to be on it in the end, so that the end need not wait for all of it. What this call
+    /// promises is that nobody needs the bytes in memory; what Linux does is write those that are not on the disk, and
+    /// keep them meanwhile. Where it does nothing, nothing is lost.
+    fn begin_to_sync(&mut self) {
+        if let Ok(end) = self.file.stream_position() {
+            let start = end.saturating_sub(self.untold);
+            let _ = fadvise(self.file.as_file(), start, NonZeroU64::new(end - start), Advice::DontNeed);
+        }
+        self.untold = 0;
     }
 
     fn skip_hole(&mut self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! kept; nothing outside the recipe's folder is ever reached.
 
 mod used;
+mod walk;
 
 pub use used::Used;
 
@@ -11,7 +12,7 @@ use super::place::{Found, FoundBelow, Says};
 use crate::layer::write::{Content as _, Identity};
 use crate::tree::{Kind, Printable};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -19,16 +20,19 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use used::Record;
+use walk::Walk;
 
 /// The recipe's folder: what `from` is relative to, and cannot leave.
 #[derive(Debug, Clone)]
 pub struct Root {
     folder: Arc<PathBuf>,
-    /// Where rebake writes; never read, or an image would hold the one before it.
-    written: Arc<[PathBuf]>,
+    /// Where rebake writes, each as a name in a folder; never read, or an image would hold the one before it.
+    written: Arc<[(PathBuf, OsString)]>,
     /// The one of them for which folders are made.
     destination: Option<Arc<Path>>,
     used: Record,
+    /// How many may read folders at once.
+    threads: usize,
 }
 
 /// Where images go that are given no destination, when `rebake build` runs beside the recipe.
@@ -134,13 +138,21 @@ impl Root {
         };
         let destination = destination.and_then(real);
         let written = [real(output), Some(folder.join(OUTPUT)), Some(folder.join(KEPT))];
-        let written = written.into_iter().flatten().chain(destination.clone()).collect();
+        let split = |path: PathBuf| Some((path.parent()?.to_owned(), path.file_name()?.to_owned()));
+        let written = written.into_iter().flatten().chain(destination.clone()).filter_map(split).collect();
         Ok(Self {
             folder: Arc::new(folder),
             written,
             destination: destination.map(Into::into),
             used: Record::default(),
+            threads: 1,
         })
+    }
+
+    /// The same, read by so many threads at once. What is found does not depend on it.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The folder itself, absolute, without symlinks.
@@ -178,7 +190,8 @@ impl Root {
         let Ok(relative) = path.strip_prefix(&*self.folder) else {
             return Err(DiskError::Outside { path: name, to: path.display().to_string() });
         };
-        if path.ancestors().take_while(|path| *path != self.path()).any(|path| self.is_written(path)) {
+        let written = |path: &Path| Some(self.is_written(path.parent()?, path.file_name()?));
+        if path.ancestors().take_while(|path| *path != self.path()).any(|path| written(path) == Some(true)) {
             return Err(DiskError::Written(name));
         }
         let metadata = fs::symlink_metadata(&path).map_err(io_error)?;
@@ -195,26 +208,9 @@ impl Root {
     ///
     /// # Errors
     /// The first thing that cannot be read or copied.
-    pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, DiskError> {
+    pub fn walk(&self, folder: &Path, filter: &Filter) -> Result<Vec<FoundBelow>, DiskError> {
+        let mut found = Walk::new(self, folder, filter).run(self.threads)?;
         let top = self.folder.join(folder);
-        let mut found = Vec::new();
-        let mut walk = walkdir::WalkDir::new(&top).min_depth(1).follow_links(false).into_iter();
-        while let Some(entry) = walk.next() {
-            let entry = entry.map_err(|error| self.walk_error(folder, error))?;
-            let Ok(below) = entry.path().strip_prefix(&top) else { continue };
-            let name = below.as_os_str().as_bytes();
-            let is_folder = entry.file_type().is_dir();
-            if self.is_written(entry.path()) || (is_folder && filter.prunes(name)) {
-                if is_folder {
-                    walk.skip_current_dir();
-                }
-                continue;
-            }
-            if filter.keeps(name) {
-                found.push((name.into(), self.classify_entry(folder, &entry)?));
-            }
-        }
-        found.sort_by(|(a, _): &(Box<[u8]>, _), (b, _)| a.cmp(b));
         self.drop_ways_to_destination(&top, &mut found);
         found.iter().for_each(|(name, found)| self.used.note(&folder.join(OsStr::from_bytes(name)), &found.kind));
         Ok(found)
@@ -250,7 +246,7 @@ impl Root {
         let mut walk = walkdir::WalkDir::new(&top).min_depth(1).max_depth(depth).follow_links(false).into_iter();
         while let Some(entry) = walk.next() {
             let entry = entry.map_err(|error| self.walk_error(&folder, error))?;
-            if self.is_written(entry.path()) {
+            if entry.path().parent().is_some_and(|above| self.is_written(above, entry.file_name())) {
                 if entry.file_type().is_dir() {
                     walk.skip_current_dir();
                 }
@@ -284,16 +280,13 @@ impl Root {
         }
     }
 
-    /// Whether rebake writes there: a destination, or what a killed build left beside one.
-    fn is_written(&self, path: &Path) -> bool {
-        self.written.iter().any(|written| {
-            // Paths without symlinks, `.` and doubled slashes are equal if their bytes are.
-            let hidden = || {
-                let name = path.file_name()?.as_bytes().strip_prefix(b".")?;
-                let random = name.strip_prefix(written.file_name()?.as_bytes())?;
-                Some(random.starts_with(b".rebake-") && path.parent()? == written.parent()?)
-            };
-            path.as_os_str() == written.as_os_str() || hidden().unwrap_or(false)
+    /// Whether rebake writes to a name in a folder: a destination, or what a killed build left beside one.
+    fn is_written(&self, folder: &Path, name: &OsStr) -> bool {
+        // Paths without symlinks, `.` and doubled slashes are equal if their bytes are.
+        let here = self.written.iter().filter(|(above, _)| above.as_os_str() == folder.as_os_str());
+        here.map(|(_, written)| written.as_bytes()).any(|written| {
+            let hidden = name.as_bytes().strip_prefix(b".").and_then(|name| name.strip_prefix(written));
+            name.as_bytes() == written || hidden.is_some_and(|random| random.starts_with(b".rebake-"))
         })
     }
 

@@ -153,7 +153,7 @@ impl Files {
     ///
     /// # Errors
     /// If content was not put aside.
-    pub fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, FilesError> {
+    pub fn walk(&self, folder: &Path, filter: &Filter) -> Result<Vec<FoundBelow>, FilesError> {
         let mut found = Vec::new();
         for (name, member) in self.below(folder) {
             if filter.keeps(name) {

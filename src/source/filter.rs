@@ -6,14 +6,15 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Compiled patterns, and which of the `include` ones have matched so far.
+/// Compiled patterns, and which of the `include` ones have matched so far. Several threads may ask at once.
 #[derive(Debug, Default)]
 pub struct Filter {
     include: Option<GlobSet>,
     exclude: GlobSet,
     ignore: Ignore,
-    matched: Vec<bool>,
+    matched: Vec<AtomicBool>,
 }
 
 /// A pattern that is none.
@@ -58,7 +59,7 @@ impl Filter {
             include: if include.is_empty() { None } else { Some(set(include)?) },
             exclude: set(exclude)?,
             ignore,
-            matched: vec![false; include.len()],
+            matched: include.iter().map(|_| AtomicBool::new(false)).collect(),
         })
     }
 
@@ -69,7 +70,7 @@ impl Filter {
     }
 
     /// Whether a path counts: it, or a folder it stands in, is included, and neither it nor such a folder is excluded.
-    pub fn keeps(&mut self, path: &[u8]) -> bool {
+    pub fn keeps(&self, path: &[u8]) -> bool {
         if self.excluded(path) || self.ignore.ignores(path) {
             return false;
         }
@@ -78,8 +79,8 @@ impl Filter {
         for ancestor in ancestors(path) {
             for n in include.matches(ancestor) {
                 kept = true;
-                if let Some(matched) = self.matched.get_mut(n) {
-                    *matched = true;
+                if let Some(matched) = self.matched.get(n) {
+                    matched.store(true, Ordering::Relaxed);
                 }
             }
         }
@@ -95,7 +96,7 @@ impl Filter {
 
     /// The numbers of the `include` patterns that have matched nothing yet.
     pub fn unmatched(&self) -> impl Iterator<Item = usize> + '_ {
-        self.matched.iter().enumerate().filter(|(_, matched)| !**matched).map(|(n, _)| n)
+        self.matched.iter().enumerate().filter(|(_, matched)| !matched.load(Ordering::Relaxed)).map(|(n, _)| n)
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn include_and_exclude_match_paths_and_the_folders_they_stand_in() {
-        let mut f = filter(&["**/*.html", "css"], &["**/.git", "drafts/**"]);
+        let f = filter(&["**/*.html", "css"], &["**/.git", "drafts/**"]);
         for (path, kept) in [
             ("index.html", true),
             ("a/b/c.html", true),

@@ -49,7 +49,7 @@ pub trait Place {
     ///
     /// # Errors
     /// The first thing that cannot be read or copied.
-    fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, PlaceError>;
+    fn walk(&self, folder: &Path, filter: &Filter) -> Result<Vec<FoundBelow>, PlaceError>;
 
     /// What a pattern without `**` matches, by the bytes of the paths. Symlinks are followed on the way to the first
     /// wildcard only.
@@ -92,7 +92,7 @@ impl Place for Root {
         Ok(Self::find(self, from)?)
     }
 
-    fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, PlaceError> {
+    fn walk(&self, folder: &Path, filter: &Filter) -> Result<Vec<FoundBelow>, PlaceError> {
         Ok(Self::walk(self, folder, filter)?)
     }
 
@@ -114,7 +114,7 @@ impl Place for Files {
         Ok(Self::find(self, from)?)
     }
 
-    fn walk(&self, folder: &Path, filter: &mut Filter) -> Result<Vec<FoundBelow>, PlaceError> {
+    fn walk(&self, folder: &Path, filter: &Filter) -> Result<Vec<FoundBelow>, PlaceError> {
         Ok(Self::walk(self, folder, filter)?)
     }
 

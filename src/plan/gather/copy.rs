@@ -179,8 +179,8 @@ impl Gathering<'_, '_> {
                 ]);
             }
         }
-        let mut filter = self.compiled(copy, taken, place, folder)?;
-        let found = place.walk(folder, &mut filter).map_err(|error| vec![taken.unusable(&error)])?;
+        let filter = self.compiled(copy, taken, place, folder)?;
+        let found = place.walk(folder, &filter).map_err(|error| vec![taken.unusable(&error)])?;
         if !copy.optional {
             self.unmatched(&copy.filter, &filter, called)?;
         }

@@ -22,7 +22,7 @@ impl Gathering<'_, '_> {
         let to = self.place(&extract.to)?;
         let owner = extract.owner.as_ref().map(|owner| self.owner(owner)).transpose()?;
         let mtime = extract.mtime.as_ref().map(|mtime| instant(mtime.value, self.work.created));
-        let mut filter = self.filter(&extract.filter, Ignore::default())?;
+        let filter = self.filter(&extract.filter, Ignore::default())?;
         let members =
             archive.members.into_iter().filter_map(|member| Some((stripped(&member.path, extract.strip)?, member)));
         let members: Vec<(EntryPath, Member)> = members.collect();

@@ -152,7 +152,7 @@ impl Drill<'_> {
 
     fn supply<'s>(&'s self, pantries: &'s [Pantry], store: Option<&'s Store>, folder: &'s Path) -> Supply<'s> {
         let Self { scratch, interrupt, notice, .. } = *self;
-        Supply { pantries, store, reach: Reach::Folder, folder, scratch, interrupt, notice }
+        Supply { pantries, store, reach: Reach::Folder, folder, shared: None, scratch, interrupt, notice }
     }
 
     /// In how many places each input is whole.

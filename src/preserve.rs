@@ -72,8 +72,8 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
     let mut inputs = Inputs::default();
     for (name, pinned) in &planned.recipe.phase.inputs {
         for platform in &planned.recipe.image.platforms {
-            let Some(ready) = planned.inputs.get(name, platform) else { continue };
-            input(order, &planned, (name, pinned, ready), platform, pantry, &mut inputs)?;
+            let Some(found) = planned.inputs.get(name, platform) else { continue };
+            input(order, &planned, (name, pinned, &found.ready), platform, pantry, &mut inputs)?;
         }
     }
 
@@ -314,6 +314,7 @@ pub fn complete(
         store: None,
         reach: Reach::Folder,
         folder: folder.path(),
+        shared: None,
         scratch,
         interrupt,
         notice: &|_| {},

@@ -112,6 +112,7 @@ impl<'a> World<'a> {
             store: self.store.as_ref(),
             reach: self.online.as_ref().map_or(Reach::Disk, Reach::Network),
             folder,
+            shared: None,
             scratch: self.scratch,
             interrupt: &self.interrupt,
             notice: &*self.notice,

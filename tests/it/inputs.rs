@@ -33,7 +33,7 @@ impl Bench {
     }
 
     fn with(mut self, name: &str, ready: Ready) -> Self {
-        self.inputs.insert(name, &platform(), ready);
+        self.inputs.insert(name, &platform(), ready.into());
         self
     }
 
@@ -513,7 +513,9 @@ fn an_input_is_not_there_for_a_platform_or_broken() {
         assert!(mistakes[0].message.contains(wanted), "{}", mistakes[0].message);
     }
     let bench = bench();
-    let Some(Ready::Blobs { blobs, .. }) = bench.inputs.get("debian", &platform()) else { panic!("blobs") };
+    let Some(Ready::Blobs { blobs, .. }) = bench.inputs.get("debian", &platform()).map(|found| &found.ready) else {
+        panic!("blobs")
+    };
     for path in blobs.values() {
         let bytes = fs::read(path).expect("a blob");
         let mut other = bytes.clone();
@@ -548,7 +550,9 @@ fn a_base_is_made_of_blobs() {
     assert_eq!(bench.paths(&text), ["d 0755 usr/", "d 0755 usr/bin/", "- 0644 usr/bin/x"]);
     let plan = bench.plan(&text).expect("a plan");
     let base = plan.base.as_ref().expect("a base");
-    let Some(Ready::Blobs { manifest, .. }) = bench.inputs.get("debian", &platform()) else { panic!("blobs") };
+    let Some(Ready::Blobs { manifest, .. }) = bench.inputs.get("debian", &platform()).map(|found| &found.ready) else {
+        panic!("blobs")
+    };
     assert_eq!((base.name.as_str(), base.digest), ("example.com/debian:1", Some(manifest.digest)));
 
     let (at, message, _) = Bench::new().refused(&text);
@@ -711,7 +715,7 @@ fn attempt_build(
             let text = image.to_string();
             let (transport, path) = text.split_once(':').expect("a transport");
             let name_there = format!("{transport}:{}/{path}", images.display());
-            inputs.insert(name, platform, Ready::Image(name_there.parse().expect("a name")));
+            inputs.insert(name, platform, Ready::Image(name_there.parse().expect("a name")).into());
         }
         let interrupt = AtomicBool::new(false);
         let context = Context {

@@ -52,6 +52,7 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         store: None,
         reach: Reach::Disk,
         folder,
+        shared: None,
         scratch: folder.parent().unwrap(),
         interrupt: &interrupt,
         notice: &|_| {},
@@ -66,7 +67,7 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         stamping: Stamping::Any,
     };
     let destination = ImageName::layout(layout.to_owned());
-    let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild };
+    let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild, inputs: None };
     build(&order, &goal).unwrap_or_else(|failure| panic!("{failure}"));
     fs::read(layout.join("index.json")).unwrap()
 }

@@ -7,7 +7,7 @@ pub use expect::{difference, expectation, record};
 pub use stamp::{digest, keep};
 
 use crate::archive::{self, Contents, Format};
-use crate::image::{self, Image, ImageWriteError, Memory};
+use crate::image::{self, Batch, Image, ImageWriteError, Memory};
 use crate::layout::{self, Staging, Standing};
 use crate::lock::{Lock, Pinned};
 use crate::oci::{ImageName, Nowhere, Platform, Sink, Transport};
@@ -35,8 +35,8 @@ pub struct Order<'a> {
     pub supply: Supply<'a>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
-    /// How many workers compress.
-    pub jobs: usize,
+    /// What it shares with the other images of the command: workers, layers.
+    pub batch: &'a Batch,
     /// Where a stamped recipe's commit is known from.
     pub stamping: Stamping<'a>,
 }
@@ -249,8 +249,12 @@ impl Planned {
         sink: &dyn Sink,
         cannot_write: impl FnOnce(io::Error) -> Failure,
     ) -> Result<Image, Failure> {
-        // Layers that platforms share are written once.
-        let memory = if self.plans.len() > 1 { Memory::of(&self.plans, i64::MIN).ok() } else { None };
+        // Layers that platforms and images share are written once.
+        let memory = if self.plans.len() > 1 || order.batch.is_several() {
+            Memory::of(&self.plans, i64::MIN).ok()
+        } else {
+            None
+        };
         self.write_again(order, sink, &memory.unwrap_or_default(), cannot_write)
     }
 
@@ -263,7 +267,7 @@ impl Planned {
     ) -> Result<Image, Failure> {
         // Those of an index are the same on all platforms.
         let annotations = self.plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
-        let manner = (order.jobs, order.supply.interrupt);
+        let manner = (order.batch, order.supply.interrupt);
         image::write_again(&self.plans, &annotations, sink, memory, manner).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");

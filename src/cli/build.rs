@@ -6,6 +6,7 @@ use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Failure, Goal, Order, Stamping, build, inputs};
+use rebake::image::Batch;
 use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
 use rebake::source::Inputs;
@@ -72,9 +73,10 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     };
     let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
     let at_once = jobs.clamp(1, recipes.len().max(1));
+    let batch = Batch::new((jobs / at_once).max(1), recipes.len() > 1);
     let bake = |n: usize, recipe: &Recipe| {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
-        let order = world.order(recipe, (jobs / at_once).max(1), stamping);
+        let order = world.order(recipe, &batch, stamping);
         let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
         // What is on its way to a registry stands nowhere for the next build.
         let rebuild = rebuild.as_ref().filter(|_| there.is_none());
@@ -130,7 +132,8 @@ fn inputs_of_all(
     let shared = Shared::default();
     let found = side_by_side(recipes, jobs, |_, recipe| {
         // Inputs are the same at every commit.
-        let order = world.order(recipe, 1, Stamping::Any);
+        let batch = Batch::new(1, false);
+        let order = world.order(recipe, &batch, Stamping::Any);
         let supply = Supply { shared: Some(&shared), ..order.supply };
         Ok::<_, Infallible>(inputs(&Order { supply, ..order }))
     });

@@ -2,6 +2,7 @@
 
 use crate::support::{Work, rebake, run};
 use rebake::build::{Goal, Order, Stamping, build};
+use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past};
 use rebake::layout::Staging;
 use rebake::oci::{Compression, ImageName};
@@ -63,7 +64,7 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         lock: None,
         supply,
         source_date_epoch: None,
-        jobs: 2,
+        batch: &Batch::new(2, false),
         stamping: Stamping::Any,
     };
     let destination = ImageName::layout(layout.to_owned());

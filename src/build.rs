@@ -7,7 +7,7 @@ pub use expect::{difference, expectation, record};
 pub use stamp::{digest, keep};
 
 use crate::archive::{self, Contents, Format};
-use crate::image::{self, Image, ImageWriteError, Memory};
+use crate::image::{self, Batch, Image, ImageWriteError, Memory};
 use crate::layout::{self, Staging, Standing};
 use crate::lock::{Lock, Pinned};
 use crate::oci::{ImageName, Nowhere, Platform, Sink, Transport};
@@ -35,8 +35,8 @@ pub struct Order<'a> {
     pub supply: Supply<'a>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
-    /// How many workers compress.
-    pub jobs: usize,
+    /// What it shares with the other images of the command: workers, layers.
+    pub batch: &'a Batch,
     /// Where a stamped recipe's commit is known from.
     pub stamping: Stamping<'a>,
 }
@@ -68,6 +68,8 @@ pub struct Goal<'a> {
     pub locked: bool,
     /// Records of earlier builds; none: everything is made again.
     pub rebuild: Option<&'a Rebuild>,
+    /// The recipe's inputs, if they are at hand already.
+    pub inputs: Option<&'a Inputs>,
 }
 
 /// An image that stands at its destination.
@@ -150,6 +152,26 @@ pub struct Planned {
 /// # Errors
 /// See [`Failure`].
 pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, Failure> {
+    plan_with(order, written, None)
+}
+
+/// Gets all inputs of a recipe, and bakes nothing.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn inputs(order: &Order) -> Result<Inputs, Failure> {
+    let recipe = parse(order.text, order.syntax).and_then(|recipe| recipe.pin(order.lock)).map_err(Failure::Recipe)?;
+    ready(&recipe, &order.supply)
+}
+
+fn ready(recipe: &Recipe<Pinned>, supply: &Supply) -> Result<Inputs, Failure> {
+    supply.ready(recipe).map_err(|shortages| match supply.interrupt.load(Ordering::Relaxed) {
+        true => Failure::Interrupted,
+        false => Failure::Inputs(shortages),
+    })
+}
+
+fn plan_with(order: &Order, written: (Option<&Path>, &Path), at_hand: Option<&Inputs>) -> Result<Planned, Failure> {
     let recipe = parse(order.text, order.syntax).and_then(|recipe| recipe.pin(order.lock)).map_err(Failure::Recipe)?;
     let (destination, output) = written;
     let root = Root::new(order.supply.folder, destination, output).map_err(|error| {
@@ -172,7 +194,7 @@ pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, F
         })
     };
     let mut stamp = ask()?;
-    let inputs = supply.ready(&recipe).map_err(|shortages| stopped(Failure::Inputs(shortages)))?;
+    let inputs = at_hand.map_or_else(|| ready(&recipe, &supply), |inputs| Ok(inputs.clone()))?;
     let plan = |stamp: Option<&Stamp>| plans(&recipe, &root, &inputs, stamp, order).map_err(stopped);
     let mut plans = plan(stamp.as_ref().map(|(stamp, _)| stamp))?;
     match &mut stamp {
@@ -228,8 +250,12 @@ impl Planned {
         sink: &dyn Sink,
         cannot_write: impl FnOnce(io::Error) -> Failure,
     ) -> Result<Image, Failure> {
-        // Layers that platforms share are written once.
-        let memory = if self.plans.len() > 1 { Memory::of(&self.plans, i64::MIN).ok() } else { None };
+        // Layers that platforms and images share are written once.
+        let memory = if self.plans.len() > 1 || order.batch.is_several() {
+            Memory::of(&self.plans, i64::MIN).ok()
+        } else {
+            None
+        };
         self.write_again(order, sink, &memory.unwrap_or_default(), cannot_write)
     }
 
@@ -242,7 +268,7 @@ impl Planned {
     ) -> Result<Image, Failure> {
         // Those of an index are the same on all platforms.
         let annotations = self.plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
-        let manner = (order.jobs, order.supply.interrupt);
+        let manner = (order.batch, order.supply.interrupt);
         image::write_again(&self.plans, &annotations, sink, memory, manner).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");
@@ -304,7 +330,7 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     let output = absolute(goal.output).map_err(cannot_write)?;
     refuse_input(&recipe, order.supply.folder, destination, target.path())?;
 
-    let planned = self::plan(order, (named.as_deref(), &output))?;
+    let planned = plan_with(order, (named.as_deref(), &output), goal.inputs)?;
     let (name, mut tags) = tags(destination, name, planned.tags());
     if planned.stamp.as_ref().is_some_and(|stamp| stamp.dirty) {
         tags = tags.into_iter().map(plan::dirty_tag).collect();

@@ -5,6 +5,7 @@
 //! is no way to make a connection.
 
 use crate::build::{Failure, Order, Stamping, difference, measure, record};
+use crate::image::Batch;
 use crate::lock::{Expected, Lock, Pinned};
 use crate::pantry::Pantry;
 use crate::recipe::{Diagnostic, Recipe, Syntax, parse};
@@ -28,8 +29,8 @@ pub struct Drill<'a> {
     pub interrupt: &'a AtomicBool,
     /// Is told what a user may want to know though it is no failure.
     pub notice: &'a (dyn Fn(&str) + Sync),
-    /// How many workers compress.
-    pub jobs: usize,
+    /// What the images share: workers, layers.
+    pub batch: &'a Batch,
 }
 
 /// A recipe that is drilled.
@@ -112,7 +113,7 @@ impl Drill<'_> {
             supply: self.supply(self.pantries, store, subject.folder),
             // What a lock expects does not depend on the environment.
             source_date_epoch: None,
-            jobs: self.jobs,
+            batch: self.batch,
             stamping: Stamping::Any,
         };
         row.outcome = match measure(&order) {
@@ -152,7 +153,7 @@ impl Drill<'_> {
 
     fn supply<'s>(&'s self, pantries: &'s [Pantry], store: Option<&'s Store>, folder: &'s Path) -> Supply<'s> {
         let Self { scratch, interrupt, notice, .. } = *self;
-        Supply { pantries, store, reach: Reach::Folder, folder, scratch, interrupt, notice }
+        Supply { pantries, store, reach: Reach::Folder, folder, shared: None, scratch, interrupt, notice }
     }
 
     /// In how many places each input is whole.

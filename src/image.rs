@@ -2,8 +2,10 @@
 //!
 //! Nothing here knows a disk or a network; `build` and `verify` differ in their sink alone.
 
+mod batch;
 mod memory;
 
+pub use batch::Batch;
 pub use memory::{Memory, Place};
 
 use crate::layer::write::{self, Made, Manner, Outline, WriteError};
@@ -89,10 +91,10 @@ pub fn write(
     plans: &[Plan],
     annotations: &BTreeMap<String, String>,
     sink: &dyn Sink,
-    jobs: usize,
+    batch: &Batch,
     interrupt: &AtomicBool,
 ) -> Result<Image, Failure> {
-    write_again(plans, annotations, sink, &Memory::default(), (jobs, interrupt))
+    write_again(plans, annotations, sink, &Memory::default(), (batch, interrupt))
 }
 
 /// As [`write()`], and takes over what `memory` has. What is written is kept there.
@@ -104,9 +106,9 @@ pub fn write_again(
     annotations: &BTreeMap<String, String>,
     sink: &dyn Sink,
     memory: &Memory,
-    (jobs, interrupt): (usize, &AtomicBool),
+    (batch, interrupt): (&Batch, &AtomicBool),
 ) -> Result<Image, Failure> {
-    let work = Work { sink, memory, jobs, interrupt };
+    let work = Work { sink, memory, batch, interrupt };
     let mut manifests = Vec::new();
     for (n, plan) in plans.iter().enumerate() {
         manifests.push(work.manifest(n, plan)?);
@@ -134,7 +136,7 @@ pub fn write_again(
 struct Work<'a> {
     sink: &'a dyn Sink,
     memory: &'a Memory,
-    jobs: usize,
+    batch: &'a Batch,
     interrupt: &'a AtomicBool,
 }
 
@@ -177,15 +179,15 @@ impl Work<'_> {
         Ok(Manifest { platform, descriptor, bytes, config, config_bytes, layers })
     }
 
-    /// A layer of ours: the one that stood there already, one that another platform has too, or a new one.
+    /// A layer of ours: the one that stood there already, one that another platform or image has too, or a new one.
     fn own_layer(&self, place: Place, layer: &PlannedLayer) -> Result<Layer, Failure> {
         let memory = self.memory;
         let made = match memory.unchanged(place) {
             Some(old) if self.adopts(old.layer.digest)? => old.clone(),
-            _ => match memory.twin(place) {
-                Some(twin) => twin,
-                None => self.written(place, layer)?,
-            },
+            _ => {
+                let to = (self.sink, self.interrupt);
+                self.batch.layer(memory.outline(place), to, || self.written(place, layer))?
+            }
         };
         let written = made.layer.clone();
         memory.keep(place, made);
@@ -204,7 +206,8 @@ impl Work<'_> {
     }
 
     fn written(&self, place: Place, layer: &PlannedLayer) -> Result<Made, Failure> {
-        let Self { sink, memory, jobs, interrupt } = *self;
+        let Self { sink, memory, batch, interrupt } = *self;
+        let jobs = batch.jobs();
         let manner = Manner { mtime: layer.mtime, compression: layer.compression, jobs, interrupt };
         let nothing = Outline::default();
         let outline = memory.outline(place).unwrap_or(&nothing);

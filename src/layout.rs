@@ -5,6 +5,7 @@
 //! afterwards the new one is.
 
 mod adding;
+mod copied;
 mod held;
 mod staging;
 mod standing;

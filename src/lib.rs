@@ -34,6 +34,7 @@ pub mod resolve;
 pub mod source;
 pub mod store;
 pub mod supply;
+pub mod together;
 pub mod transport;
 pub mod tree;
 pub mod verify;

@@ -1,6 +1,7 @@
 //! A recipe and everything that it needs goes into a pantry, and comes out of it again.
 
 use crate::build::{self, Failure, Order, Planned, Stamping, plan};
+use crate::image::Batch;
 use crate::lock::{Lock, PinnedInput};
 use crate::oci::{Digest, Platform};
 use crate::pantry::{Fill, Packed, Pantry, PantryError, Role, has_git, pack, unpack};
@@ -72,8 +73,8 @@ pub fn fill(order: &Order, file: &str, lock: Option<&str>, pantry: &mut Fill) ->
     let mut inputs = Inputs::default();
     for (name, pinned) in &planned.recipe.phase.inputs {
         for platform in &planned.recipe.image.platforms {
-            let Some(ready) = planned.inputs.get(name, platform) else { continue };
-            input(order, &planned, (name, pinned, ready), platform, pantry, &mut inputs)?;
+            let Some(found) = planned.inputs.get(name, platform) else { continue };
+            input(order, &planned, (name, pinned, &found.ready), platform, pantry, &mut inputs)?;
         }
     }
 
@@ -304,7 +305,7 @@ pub fn complete(
     pantry: &Pantry,
     packed: &Packed,
     scratch: &Path,
-    jobs: usize,
+    batch: &Batch,
     interrupt: &AtomicBool,
 ) -> Result<(), PreserveError> {
     let folder = tempfile::tempdir_in(scratch).map_err(no_scratch(scratch))?;
@@ -314,6 +315,7 @@ pub fn complete(
         store: None,
         reach: Reach::Folder,
         folder: folder.path(),
+        shared: None,
         scratch,
         interrupt,
         notice: &|_| {},
@@ -324,7 +326,7 @@ pub fn complete(
         lock: restored.lock.as_ref(),
         supply,
         source_date_epoch: None,
-        jobs,
+        batch,
         stamping: Stamping::Any,
     };
     match order.lock.filter(|lock| !lock.expected.is_empty()) {

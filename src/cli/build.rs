@@ -5,16 +5,19 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
-use rebake::build::{Built, Failure, Goal, Stamping, build};
+use rebake::build::{Built, Failure, Goal, Order, Stamping, build, inputs};
+use rebake::image::Batch;
 use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
+use rebake::source::Inputs;
+use rebake::supply::{Shared, Supply};
+use rebake::together::side_by_side;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use tempfile::TempDir;
 
 #[derive(Debug, clap::Args)]
@@ -63,18 +66,29 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         Err(status) => return status,
     };
 
+    let jobs = options.jobs(env);
+    let at_hand = match inputs_of_all(&recipes, jobs, &world, report) {
+        Ok(at_hand) => at_hand,
+        Err(status) => return status,
+    };
     let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
-    let bake = |recipe: &Recipe, jobs: usize| {
+    let at_once = jobs.clamp(1, recipes.len().max(1));
+    let batch = Batch::new((jobs / at_once).max(1), recipes.len() > 1);
+    let bake = |n: usize, recipe: &Recipe| {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
-        let order = world.order(recipe, jobs, stamping);
+        let order = world.order(recipe, &batch, stamping);
         let near = there.as_ref().map(|there| &there.near).or(destination.as_ref());
         // What is on its way to a registry stands nowhere for the next build.
         let rebuild = rebuild.as_ref().filter(|_| there.is_none());
-        build(&order, &Goal { destination: near, output: Path::new("rebake-out"), locked: arguments.locked, rebuild })
+        // Gone with the image, and what was opened of them with the last image that needs it.
+        let inputs = at_hand.get(n).and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let (output, locked, inputs) = (Path::new("rebake-out"), arguments.locked, inputs.as_ref());
+        let goal = Goal { destination: near, output, locked, rebuild, inputs };
+        build(&order, &goal)
     };
     let mut built: Vec<Built> = Vec::new();
     let mut failure = None;
-    for (recipe, baked) in recipes.iter().zip(bake_all(&recipes, options.jobs(env), &bake)) {
+    for (recipe, baked) in recipes.iter().zip(side_by_side(&recipes, at_once, bake)) {
         match baked {
             Some(Ok(mut image)) => {
                 if let Some(there) = &there
@@ -105,34 +119,34 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     print(report, result.as_bytes())
 }
 
-/// Bakes recipes side by side, with `jobs` workers for all of them together; each result where its recipe stands. Once one
-/// fails no other one is begun.
-fn bake_all(
+/// Gets the inputs of several recipes, each once however many of them name it. All of them are at hand before the first image
+/// is written: one that is not to be had leaves nothing half done, and is told for every recipe that needs it. One recipe
+/// gets its own while it is built.
+fn inputs_of_all(
     recipes: &[Recipe],
     jobs: usize,
-    bake: &(dyn Fn(&Recipe, usize) -> Result<Built, Failure> + Sync),
-) -> Vec<Option<Result<Built, Failure>>> {
-    let side_by_side = jobs.clamp(1, recipes.len().max(1));
-    let share = (jobs / side_by_side).max(1);
-    let done: Vec<Mutex<Option<Result<Built, Failure>>>> = recipes.iter().map(|_| Mutex::default()).collect();
-    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || {
-        while !failed.load(Ordering::Relaxed) {
-            let n = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(recipe), Some(place)) = (recipes.get(n), done.get(n)) else { return };
-            let baked = bake(recipe, share);
-            failed.fetch_or(baked.is_err(), Ordering::Relaxed);
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(baked);
-        }
-    };
-    thread::scope(|scope| {
-        // This thread is one of them.
-        for _ in 1..side_by_side {
-            scope.spawn(work);
-        }
-        work();
+    world: &World,
+    report: &Report,
+) -> Result<Vec<Mutex<Option<Inputs>>>, ExitCode> {
+    let [_, _, ..] = recipes else { return Ok(Vec::new()) };
+    let shared = Shared::default();
+    let found = side_by_side(recipes, jobs, |_, recipe| {
+        // Inputs are the same at every commit.
+        let batch = Batch::new(1, false);
+        let order = world.order(recipe, &batch, Stamping::Any);
+        let supply = Supply { shared: Some(&shared), ..order.supply };
+        Ok::<_, Infallible>(inputs(&Order { supply, ..order }))
     });
-    done.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+    let mut at_hand = Vec::new();
+    let mut status = None;
+    for (recipe, found) in recipes.iter().zip(found.into_iter().flatten()) {
+        match found.unwrap_or_else(|never| match never {}) {
+            Ok(inputs) => at_hand.push(Mutex::new(Some(inputs))),
+            Err(failure) if status.is_none() => status = Some(failed(failure, recipe, report)),
+            Err(failure) => failure.mistakes().iter().for_each(|mistakes| recipe.shown(report, mistakes)),
+        }
+    }
+    status.map_or(Ok(at_hand), Err)
 }
 
 /// A registry: the image is built into a layout that nobody else sees, and copied from there.

@@ -66,7 +66,7 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         scratch: &env.scratch,
         interrupt,
         notice: &notice,
-        jobs: options.jobs(env),
+        batch: &options.batch(env),
     };
     let at = arguments.rev.as_deref().map(|rev| At::new(rev, None, env)).transpose()?;
     let subjects = subjects(arguments, at.as_ref(), &pantries, env)?;

@@ -6,6 +6,7 @@ use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Order, Stamping, expectation};
+use rebake::image::Batch;
 use rebake::lock::Lock;
 use rebake::recipe::parse;
 use rebake::resolve::{Change, Resolved, Update, resolve, shown};
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         Ok(prepared) => prepared,
         Err(message) => return report.failure(&message),
     };
-    let command = Command { arguments, update, jobs: options.jobs(env), world: &world, report };
+    let command = Command { arguments, update, batch: &options.batch(env), world: &world, report };
     let mut done = Vec::new();
     let result = read_all(&paths, &names, report).and_then(|recipes| {
         for recipe in &recipes {
@@ -111,7 +112,7 @@ fn read_all(paths: &[PathBuf], names: &[String], report: &Report) -> Result<Vec<
 struct Command<'a> {
     arguments: &'a Arguments,
     update: Update<'a>,
-    jobs: usize,
+    batch: &'a Batch,
     world: &'a World<'a>,
     report: &'a Report,
 }
@@ -159,7 +160,7 @@ impl Command<'_> {
                 supply,
                 // What a lock expects does not depend on the environment.
                 source_date_epoch: None,
-                jobs: self.jobs,
+                batch: self.batch,
                 stamping: Stamping::Any,
             };
             resolved.lock.expected = expectation(&order).map_err(|failure| failed(failure, recipe, self.report))?;

@@ -22,6 +22,7 @@ mod verify;
 mod world;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use rebake::image::Batch;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -56,6 +57,11 @@ struct Options {
 }
 
 impl Options {
+    /// One image, or several one after the other that share no layers.
+    fn batch(&self, env: &env::Env) -> Batch {
+        Batch::new(self.jobs(env), false)
+    }
+
     /// How many workers compress.
     fn jobs(&self, env: &env::Env) -> usize {
         self.jobs.map_or(env.processors, usize::from)

@@ -6,6 +6,7 @@ use super::report::Report;
 use super::world::{Shelf, Sources, World};
 use super::{Options, env::Env, print};
 use rebake::build::{Failure, Stamping};
+use rebake::image::Batch;
 use rebake::lock::{Lock, Locked};
 use rebake::oci::{Digest, ImageName};
 use rebake::pantry::{Distant, Fill, Image, Packed, Pantry, PantryError};
@@ -71,11 +72,11 @@ impl Reach {
 }
 
 pub fn run(command: &Command, options: &Options, env: &Env, report: &Report) -> ExitCode {
-    let jobs = options.jobs(env);
+    let batch = &options.batch(env);
     let done = match command {
-        Command::Fill { dest, recipes, sources } => run_fill(dest, recipes, (sources, jobs), env, report),
+        Command::Fill { dest, recipes, sources } => run_fill(dest, recipes, (sources, batch), env, report),
         Command::Check { pantry, reach } => {
-            reach.world(env, report).and_then(|world| run_check(pantry, jobs, (&world, env), report))
+            reach.world(env, report).and_then(|world| run_check(pantry, batch, (&world, env), report))
         }
         Command::List { pantry, reach } => reach.world(env, report).and_then(|world| run_list(pantry, &world, report)),
         Command::Restore { pantry, name, dir, reach } => {
@@ -88,7 +89,7 @@ pub fn run(command: &Command, options: &Options, env: &Env, report: &Report) -> 
 fn run_fill(
     dest: &str,
     named: &[PathBuf],
-    (sources, jobs): (&Sources, usize),
+    (sources, batch): (&Sources, &Batch),
     env: &Env,
     report: &Report,
 ) -> Result<ExitCode, ExitCode> {
@@ -122,7 +123,7 @@ fn run_fill(
     .map_err(|error| unfilled(&error))?;
     let folder = pantry.target().to_owned();
     for recipe in &recipes {
-        let order = world.order(recipe, jobs, Stamping::Ask { file: &recipe.path, allow_dirty: false });
+        let order = world.order(recipe, batch, Stamping::Ask { file: &recipe.path, allow_dirty: false });
         let name = recipe.path.file_name().unwrap_or_default().to_string_lossy();
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
@@ -182,7 +183,7 @@ fn carry(
     super::copy::whole(&ImageName::layout(folder.to_owned()), name, world, report).map(drop)
 }
 
-fn run_check(name: &str, jobs: usize, (world, env): (&World, &Env), report: &Report) -> Result<ExitCode, ExitCode> {
+fn run_check(name: &str, batch: &Batch, (world, env): (&World, &Env), report: &Report) -> Result<ExitCode, ExitCode> {
     let say = |message: String| report.failure(&message);
     let interrupt = &*world.interrupt;
     let (distant, folder) = match Shelf::named(name).map_err(say)? {
@@ -199,7 +200,7 @@ fn run_check(name: &str, jobs: usize, (world, env): (&World, &Env), report: &Rep
     let mut recipes = Vec::new();
     if let Some(pantry) = &pantry {
         for (digest, packed) in &pantry.catalog.recipes {
-            let why = match complete(pantry, packed, &env.scratch, jobs, interrupt) {
+            let why = match complete(pantry, packed, &env.scratch, batch, interrupt) {
                 // That is no fault of the pantry's.
                 Err(error @ PreserveError::Scratch { .. }) => return Err(say(shown(&error))),
                 done => done.err().map(|error| shown(&error)),

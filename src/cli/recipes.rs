@@ -88,6 +88,11 @@ impl Recipe {
         line_and_column(&self.text, span.start)
     }
 
+    /// Shows mistakes of its text; the command goes on.
+    pub fn shown(&self, report: &Report, mistakes: &[Diagnostic]) {
+        report.shown(&Source { path: &self.name, text: &self.text }, mistakes);
+    }
+
     /// Shows mistakes of its text.
     pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
         report.mistakes(&Source { path: &self.name, text: &self.text }, mistakes)

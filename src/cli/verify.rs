@@ -81,7 +81,8 @@ fn against_image(
     let source = Source::open(&name, &world.access()).map_err(|error| fail(told(&error)))?;
     let image = source.image().map_err(|error| fail(told(&error)))?;
     let subject = find(arguments, &image, env, world, report)?;
-    let order = world.order(&subject.recipe, options.jobs(env), subject.stamping());
+    let batch = options.batch(env);
+    let order = world.order(&subject.recipe, &batch, subject.stamping());
     let verdict = verify(&order, &source, &image).map_err(|error| match error {
         VerifyError::Build(failure) => failed(failure, &subject.recipe, report),
         VerifyError::Diff(error) => fail(error.to_string()),
@@ -129,7 +130,8 @@ fn against_lock(
         ))
     })?;
     // What a lock expects depends neither on the environment nor on the commit.
-    let order = world.order(&recipe, options.jobs(env), Stamping::Any);
+    let batch = options.batch(env);
+    let order = world.order(&recipe, &batch, Stamping::Any);
     let order = rebake::build::Order { source_date_epoch: None, ..order };
     let image = measure(&order).map_err(|failure| failed(failure, &recipe, report))?;
     let stamped = lock.expected.unstamped.is_some();

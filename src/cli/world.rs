@@ -5,6 +5,7 @@ use super::recipes::Recipe;
 use super::report::Report;
 use rebake::build::{Order, Stamping};
 use rebake::git;
+use rebake::image::Batch;
 use rebake::oci::ImageName;
 use rebake::pantry::{Distant, Pantry};
 use rebake::rebuild::Rebuild;
@@ -93,14 +94,14 @@ impl<'a> World<'a> {
     }
 
     /// A recipe to be baked, with the lock beside it.
-    pub fn order<'w>(&'w self, recipe: &'w Recipe, jobs: usize, stamping: Stamping<'w>) -> Order<'w> {
+    pub fn order<'w>(&'w self, recipe: &'w Recipe, batch: &'w Batch, stamping: Stamping<'w>) -> Order<'w> {
         Order {
             text: &recipe.text,
             syntax: recipe.syntax,
             lock: recipe.lock.as_ref(),
             supply: self.supply(recipe.folder()),
             source_date_epoch: self.source_date_epoch,
-            jobs,
+            batch,
             stamping,
         }
     }
@@ -112,6 +113,7 @@ impl<'a> World<'a> {
             store: self.store.as_ref(),
             reach: self.online.as_ref().map_or(Reach::Disk, Reach::Network),
             folder,
+            shared: None,
             scratch: self.scratch,
             interrupt: &self.interrupt,
             notice: &*self.notice,

@@ -81,14 +81,6 @@ impl Memory {
         (made.is(self.outline(place)?) && self.blobs.contains_key(&made.layer.digest)).then_some(made)
     }
 
-    /// A layer that is the same and was just written, for another platform.
-    pub(super) fn twin(&self, place: Place) -> Option<Made> {
-        let outline = self.outline(place)?;
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut twins = made.iter().filter(|(other, _)| self.outline(**other).is_some_and(|other| other.is(outline)));
-        twins.next().map(|(_, made)| made.clone())
-    }
-
     pub(super) fn keep(&self, place: Place, made: Made) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(place, made);
     }

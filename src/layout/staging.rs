@@ -2,6 +2,7 @@
 
 use super::OCI_LAYOUT;
 use super::adding::{NEW_BLOB, NEW_INDEX};
+use super::copied::copy;
 use super::held::remove_empty;
 use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{Advice, CWD, FlockOperation, RenameFlags, fadvise, flock, renameat_with};
@@ -11,6 +12,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use tempfile::NamedTempFile;
 
 /// A hidden folder that becomes the layout at its target, or vanishes when it is dropped.
@@ -186,6 +188,24 @@ impl Sink for Staging {
             Err(error) => error.kind() == io::ErrorKind::AlreadyExists,
             Ok(()) => true,
         })
+    }
+
+    fn places(&self, digest: Digest) -> Vec<PathBuf> {
+        [&self.folder, &self.target].map(|layout| layout.join("blobs/sha256").join(digest.hex())).into()
+    }
+
+    /// Never as another name of the same file: that layout is somebody else's too.
+    fn copy(&self, digest: Digest, places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
+        if self.folder.join("blobs/sha256").join(digest.hex()).exists() {
+            return Ok(true);
+        }
+        for place in places {
+            let mut blob = self.blob()?;
+            if copy(place, &mut *blob, digest, interrupt)? {
+                return blob.commit(digest).map(|()| true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -66,7 +66,7 @@ pub enum Locked {
 }
 
 /// Some bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pin {
     /// Their digest.
     pub digest: Digest,

@@ -14,7 +14,7 @@ pub struct Pinned {
 }
 
 /// An input that is what it is for ever.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PinnedInput {
     /// An image with a manifest.
     Image {
@@ -67,7 +67,7 @@ impl PinnedInput {
 }
 
 /// A file that is fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct File {
     /// Where it can be had, best first.
     pub urls: Vec<String>,

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where an image is, and which one it is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageName {
     /// How to get at it.
     pub transport: Transport,
@@ -20,7 +20,7 @@ pub struct ImageName {
 }
 
 /// How to get at an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
     /// A folder that is an image layout.
     Layout(PathBuf),

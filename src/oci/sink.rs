@@ -2,7 +2,8 @@
 
 use super::Digest;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// A place for blobs.
 pub trait Sink: Sync {
@@ -19,6 +20,22 @@ pub trait Sink: Sync {
     /// What the place reports.
     fn adopt(&self, digest: Digest, file: &Path) -> io::Result<bool> {
         let _ = (digest, file);
+        Ok(false)
+    }
+
+    /// The files in which a committed blob stands now or soon, as long as nobody takes it away.
+    fn places(&self, digest: Digest) -> Vec<PathBuf> {
+        let _ = digest;
+        Vec::new()
+    }
+
+    /// Copies a blob that another sink said to stand in one of some files, and tells whether it did; it is held against its
+    /// digest. One that is here already is not copied.
+    ///
+    /// # Errors
+    /// What the place reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
+    fn copy(&self, digest: Digest, places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
+        let _ = (digest, places, interrupt);
         Ok(false)
     }
 }
@@ -39,6 +56,10 @@ pub struct Nowhere;
 impl Sink for Nowhere {
     fn blob(&self) -> io::Result<Box<dyn Blob>> {
         Ok(Box::new(Self))
+    }
+
+    fn copy(&self, _: Digest, _: &[PathBuf], _: &AtomicBool) -> io::Result<bool> {
+        Ok(true)
     }
 }
 

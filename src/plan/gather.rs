@@ -5,7 +5,6 @@ mod extract;
 mod from;
 
 use super::inputs::Inputs;
-use super::lower::{Below, Lower};
 use super::owners;
 use super::{Context, Pinned, instant};
 use crate::recipe::{
@@ -13,6 +12,7 @@ use crate::recipe::{
     Template, Variables, Write,
 };
 use crate::source::Content;
+use crate::source::lower::{Below, Lower};
 use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, PathError, through};
 
 /// What every statement of a layer can see.

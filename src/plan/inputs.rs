@@ -3,15 +3,16 @@
 use super::{Context, Pinned};
 use crate::oci::Platform;
 use crate::recipe::{Diagnostic, From, Input, Recipe, Spanned, Statement, Variables};
-use crate::source::archive::{self, Limits, Slice};
+use crate::source::archive::{Archive, ArchiveError, Member, Slice};
 use crate::source::files::Files;
 use crate::source::filter::literal_prefix;
-use crate::source::{Ready, image};
+use crate::source::{AtHand, Ready};
 use crate::tree::Top;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The inputs that statements take from.
 pub struct Inputs<'a> {
@@ -57,26 +58,32 @@ impl<'a> Inputs<'a> {
         opened.clone().map_err(|(why, help)| Diagnostic { help, ..Diagnostic::at(name.span, why) })
     }
 
-    fn opened(&self, name: &str, ready: &Ready) -> Result<Opened, Unusable> {
-        let Context { scratch, interrupt, .. } = self.context;
-        let limits = Limits::default();
+    /// The input that a statement names, which [`Inputs::open`] says is a file, as the archive that it is.
+    ///
+    /// # Errors
+    /// If it is not there for the platform; if it is no archive, or a broken one.
+    pub fn archive(&self, name: &Spanned<String>) -> Result<Result<Arc<Archive>, ArchiveError>, Diagnostic> {
+        let ready = ready(name, self.platform, self.context)?;
+        Ok(ready.archive(self.context.bench(self.platform)))
+    }
+
+    fn opened(&self, name: &str, ready: &AtHand) -> Result<Opened, Unusable> {
+        let bench = self.context.bench(self.platform);
         let unusable =
             |why: &dyn Display, help: Option<String>| (format!("the input `{name}` cannot be used: {why}"), help);
-        let files = match ready {
-            Ready::File(path) => {
-                let slice = Slice::file(path).map_err(|error| unusable(&error, None))?;
+        let files = match &ready.ready {
+            Ready::File(_) => {
+                let slice = ready.file().map_err(|error| unusable(&error, None))?;
                 return Ok(Opened::File(slice, self.file_name(name)));
             }
-            Ready::Tree(path) => {
-                let tree = archive::open(path, scratch, &limits, interrupt)
-                    .map_err(|error| unusable(&error.why(), error.help()))?;
-                let members = tree.members.into_iter().map(archive::Member::wanted);
-                Files::new(name, members, Top::Folder)
+            Ready::Tree(_) => {
+                let tree = ready.archive(bench).map_err(|error| unusable(&error.why(), error.help()))?;
+                Files::new(name, Arc::unwrap_or_clone(tree).members.into_iter().map(Member::wanted), Top::Folder)
             }
             Ready::Blobs { .. } | Ready::Image(_) => {
-                let image = image(ready, self.platform, self.context);
-                let members = image.and_then(|image| image.files(&self.wanted(name), scratch, &limits, interrupt));
-                Files::new(name, members.map_err(|error| unusable(&error, error.help()))?, Top::Slash)
+                let members = ready.members(self.wanted(name), bench);
+                let members = members.map_err(|error| unusable(&error, error.help()))?;
+                Files::new(name, Arc::unwrap_or_clone(members), Top::Slash)
             }
         };
         Ok(Opened::Files(Rc::new(files.map_err(|error| unusable(&error, error.help()))?)))
@@ -118,21 +125,9 @@ impl<'a> Inputs<'a> {
 ///
 /// # Errors
 /// If it is not there.
-pub fn ready<'a>(name: &Spanned<String>, platform: &Platform, context: Context<'a>) -> Result<&'a Ready, Diagnostic> {
+pub fn ready<'a>(name: &Spanned<String>, platform: &Platform, context: Context<'a>) -> Result<&'a AtHand, Diagnostic> {
     context.inputs.get(name, platform).ok_or_else(|| {
         Diagnostic::at(name.span, format!("the input `{}` is not there for {platform}", name.value))
             .help("`rebake lock` pins and fetches every input for every platform of the recipe")
     })
-}
-
-/// Opens an input that is an image.
-///
-/// # Errors
-/// See [`image::ImageError`].
-pub fn image(ready: &Ready, platform: &Platform, context: Context) -> Result<image::Image, image::ImageError> {
-    match ready {
-        Ready::Blobs { name, manifest, blobs } => image::open_blobs(name, manifest, blobs, platform),
-        Ready::Image(name) => image::open(name, context.root.path(), platform, context.scratch, context.interrupt),
-        Ready::File(_) | Ready::Tree(_) => Err(image::ImageError::NotAnImage("it is no image".to_owned())),
-    }
 }

@@ -6,7 +6,6 @@
 mod config;
 mod gather;
 mod inputs;
-mod lower;
 mod owners;
 mod settle;
 mod stamp;
@@ -18,12 +17,12 @@ use crate::layer::write::MTIME;
 use crate::lock::Pinned;
 use crate::oci::{Compression, Digest, Platform};
 use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Stamp, Variables};
-use crate::source::{Content, Inputs, Ready, disk::Root, image};
+use crate::source::{Bench, Content, Inputs, Ready, disk::Root, image, lower::Lower};
 use crate::tree::{Origin, Tree};
-use lower::Lower;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Where a statement stands in the recipe.
@@ -44,6 +43,13 @@ pub struct Context<'a> {
     pub stamp: Option<&'a Stamp>,
     /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
+}
+
+impl<'a> Context<'a> {
+    /// Where inputs for a platform are opened.
+    fn bench(&self, platform: &'a Platform) -> Bench<'a> {
+        Bench { folder: self.root.path(), platform, scratch: self.scratch, interrupt: self.interrupt }
+    }
 }
 
 /// An image of one platform, described.
@@ -192,16 +198,14 @@ fn base(
         mistake.labels.push(label);
         vec![mistake]
     };
-    let ready = inputs::ready(input, platform, context).map_err(|mistake| vec![mistake])?;
-    let image = inputs::image(ready, platform, context).map_err(failed)?;
-    let name = match ready {
+    let opened = inputs::ready(input, platform, context).map_err(|mistake| vec![mistake])?;
+    let image = opened.image(context.bench(platform)).map_err(failed)?;
+    let name = match &opened.ready {
         Ready::Blobs { name, .. } => name.clone(),
         _ => name.without_digest(),
     };
-    let mut lower = Lower::default();
-    for layer in &image.layers {
-        lower.put_base(layer, context.interrupt).map_err(failed)?;
-    }
+    let lower = Arc::unwrap_or_clone(opened.lower(&image, context.interrupt).map_err(failed)?);
+    let image = Arc::unwrap_or_clone(image);
     let base = Base { name, digest: image.digest, layers: image.layers };
     Ok((Some(base), Some(image.config), lower))
 }

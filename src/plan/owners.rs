@@ -1,7 +1,7 @@
 //! Who owns an entry: names become numbers, as the recipe and the image's own `/etc/passwd` say.
 
-use super::lower::Lower;
 use crate::recipe::{Diagnostic, Owner, Principal, Recipe, Spanned};
+use crate::source::lower::Lower;
 
 /// A line of `/etc/passwd` or `/etc/group` (passwd(5), group(5)): its first field, and the numbers in its third and
 /// fourth.

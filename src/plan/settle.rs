@@ -2,9 +2,9 @@
 //! settled once, and what disagrees is reported with both its statements.
 
 use super::gather::{Gathered, Work};
-use super::lower::Below;
 use crate::recipe::{Diagnostic, Span};
 use crate::source::Content;
+use crate::source::lower::Below;
 use crate::tree::{Attributes, Conflict, Difference, Entry, EntryPath, Firmness, Kind, LinkId, Origin, Tree, through};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

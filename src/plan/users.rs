@@ -1,9 +1,9 @@
 //! `[users]`: lines added to the `/etc/passwd` and `/etc/group` that the image already has, as a layer of its own on top.
 
-use super::lower::{Below, Lower, Standing};
 use super::owners::find;
 use crate::recipe::{Diagnostic, Recipe, Spanned, User};
 use crate::source::Content;
+use crate::source::lower::{Below, Lower, Standing};
 use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
 
 /// The layer that adds the recipe's users; none if all are there already.

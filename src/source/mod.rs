@@ -7,9 +7,10 @@ pub mod files;
 pub mod filter;
 pub mod image;
 mod inputs;
+pub mod lower;
 pub mod place;
 
-pub use inputs::{Inputs, Ready};
+pub use inputs::{AtHand, Bench, Inputs, Opened, Ready};
 
 use crate::layer::write::{self, Identity};
 use std::io::{self, Read};

@@ -9,6 +9,10 @@ use std::path::PathBuf;
 
 impl Supply<'_> {
     pub(super) fn tree(&self, git: &str, subdir: Option<&str>, commit: &str, tar: Pin) -> Result<PathBuf, SupplyError> {
+        self.once(tar.digest, || self.exported(git, subdir, commit, tar))
+    }
+
+    fn exported(&self, git: &str, subdir: Option<&str>, commit: &str, tar: Pin) -> Result<PathBuf, SupplyError> {
         if let Some(path) = self.at_hand(tar.digest)? {
             return Ok(path);
         }

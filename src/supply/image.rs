@@ -180,17 +180,18 @@ impl Supply<'_> {
     /// # Errors
     /// If it is nowhere; what the registry says.
     pub fn document(&self, digest: Digest, remote: &Remote<'_>) -> Result<(PathBuf, Vec<u8>), SupplyError> {
-        if let Some(path) = self.at_hand(digest)? {
-            let bytes = image::read_document(&path).map_err(|error| SupplyError::failed(error.to_string()))?;
-            return Ok((path, bytes));
-        }
-        let (Some(repository), Some(store)) = (remote.repository()?, self.store) else {
-            return Err(self.missing());
-        };
-        let (_, bytes) = repository
-            .manifest(Reference::Digest(digest), self.interrupt)
-            .map_err(|error| self.registry_error(error))?;
-        let (_, path) = store.add(&bytes, self.interrupt)?;
+        let path = self.once(digest, || {
+            if let Some(path) = self.at_hand(digest)? {
+                return Ok(path);
+            }
+            let (Some(repository), Some(store)) = (remote.repository()?, self.store) else {
+                return Err(self.missing());
+            };
+            let got = repository.manifest(Reference::Digest(digest), self.interrupt);
+            let (_, bytes) = got.map_err(|error| self.registry_error(error))?;
+            Ok(store.add(&bytes, self.interrupt)?.1)
+        })?;
+        let bytes = image::read_document(&path).map_err(|error| SupplyError::failed(error.to_string()))?;
         Ok((path, bytes))
     }
 
@@ -230,11 +231,13 @@ impl Supply<'_> {
     }
 
     fn blob(&self, descriptor: &Descriptor, remote: &Remote<'_>) -> Result<PathBuf, SupplyError> {
-        if let Some(path) = self.at_hand(descriptor.digest)? {
-            return Ok(path);
-        }
-        let Some(repository) = remote.repository()? else { return Err(self.missing()) };
-        self.fetch_from(&repository, descriptor)
+        self.once(descriptor.digest, || {
+            if let Some(path) = self.at_hand(descriptor.digest)? {
+                return Ok(path);
+            }
+            let Some(repository) = remote.repository()? else { return Err(self.missing()) };
+            self.fetch_from(&repository, descriptor)
+        })
     }
 
     /// Fetches a blob of a repository into the store.

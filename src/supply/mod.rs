@@ -4,10 +4,12 @@
 mod git;
 mod image;
 mod pantry;
+mod shared;
 mod shortage;
 mod url;
 
 pub use image::Remote;
+pub use shared::Shared;
 pub use shortage::{Shortage, SupplyError, place};
 
 use crate::git as repository;
@@ -17,7 +19,7 @@ use crate::oci::{Digest, Platform};
 use crate::pantry::Pantry;
 use crate::recipe::Recipe;
 use crate::registry::Credentials;
-use crate::source::{Inputs, Ready};
+use crate::source::{AtHand, Inputs, Ready};
 use crate::store::{Found, Part, Store};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -71,6 +73,8 @@ pub struct Supply<'a> {
     pub reach: Reach<'a>,
     /// The recipe's folder: where its paths start.
     pub folder: &'a Path,
+    /// What other recipes got already; none: there are no others.
+    pub shared: Option<&'a Shared>,
     /// Where temporary files may lie.
     pub scratch: &'a Path,
     /// Set when the user wants to stop.
@@ -87,13 +91,19 @@ impl Supply<'_> {
     pub fn ready(&self, recipe: &Recipe<Pinned>) -> Result<Inputs, Vec<Shortage>> {
         let mut inputs = Inputs::default();
         let mut shortages: Vec<Shortage> = Vec::new();
+        // The platforms of a recipe share too.
+        let own = Shared::default();
+        let supply = Supply { shared: self.shared.or(Some(&own)), ..*self };
         for (name, pinned) in &recipe.phase.inputs {
             // A file may be another one on each platform; the rest comes from one place, which is not asked again in vain.
             let several = matches!(pinned, PinnedInput::Files(_));
             let mut lacking: Vec<(SupplyError, Vec<&Platform>)> = Vec::new();
             for platform in recipe.image.platforms.iter().map(|platform| &platform.value) {
-                match self.input(pinned, platform) {
-                    Ok(ready) => inputs.insert(name, platform, ready),
+                match supply.shared_input(pinned, platform) {
+                    Ok(ready) => {
+                        let opened = supply.opened(&ready, platform);
+                        inputs.insert(name, platform, AtHand::new(ready, opened));
+                    }
                     Err(why) => match lacking.iter_mut().find(|(other, _)| *other == why) {
                         Some((_, platforms)) => platforms.push(platform),
                         None => lacking.push((why, vec![platform])),

@@ -32,7 +32,7 @@ impl Far for Shelf {
         // Whoever asks has no network of his own by that.
         let (pantries, reach, folder) = (&[], Reach::Disk, Path::new(""));
         let (store, scratch) = (Some(&self.store), folder);
-        let supply = Supply { pantries, store, reach, folder, scratch, interrupt, notice: &|_| {} };
+        let supply = Supply { pantries, store, reach, folder, shared: None, scratch, interrupt, notice: &|_| {} };
         let descriptor = Descriptor::new("", digest, size);
         let found = supply.at_hand(digest).and_then(|path| match path {
             Some(path) => Ok(path),

@@ -13,12 +13,14 @@ const LONGEST: u64 = 64 << 30;
 
 impl Supply<'_> {
     pub(super) fn file(&self, file: &File) -> Result<PathBuf, SupplyError> {
-        if let Some(path) = self.at_hand(file.digest)? {
-            return Ok(path);
-        }
-        let (Reach::Network(online), Some(store)) = (self.reach, self.store) else { return Err(self.missing()) };
-        let pin = Some((file.digest, file.size));
-        self.fetch(file.digest, &mut |part: &mut Part| self.receive((online, store), &file.urls, pin, part))
+        self.once(file.digest, || {
+            if let Some(path) = self.at_hand(file.digest)? {
+                return Ok(path);
+            }
+            let (Reach::Network(online), Some(store)) = (self.reach, self.store) else { return Err(self.missing()) };
+            let pin = Some((file.digest, file.size));
+            self.fetch(file.digest, &mut |part: &mut Part| self.receive((online, store), &file.urls, pin, part))
+        })
     }
 
     /// Receives a file from the first URL that has it: with a pin, the first that has *it*.

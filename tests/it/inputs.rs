@@ -4,7 +4,7 @@
 use crate::golden::entries;
 use crate::recipes;
 use crate::support::{Work, needs, run, sha256, tool};
-use rebake::image;
+use rebake::image::{self, Batch};
 use rebake::layout::{Staging, index_json};
 use rebake::lock::Pinned;
 use rebake::oci::{Descriptor, Digest, Platform};
@@ -33,7 +33,7 @@ impl Bench {
     }
 
     fn with(mut self, name: &str, ready: Ready) -> Self {
-        self.inputs.insert(name, &platform(), ready);
+        self.inputs.insert(name, &platform(), ready.into());
         self
     }
 
@@ -136,7 +136,8 @@ fn plan(recipe: &Recipe<Pinned>, root: &Root, inputs: &Inputs, scratch: &Path) -
 /// Writes an image; its digest and those of the layers of its first platform.
 fn write(plans: &[Plan], layout: &Path) -> (Digest, Vec<String>) {
     let staging = Staging::begin(layout).expect("a layout");
-    let image = image::write(plans, &BTreeMap::new(), &staging, 1, &AtomicBool::new(false)).expect("an image");
+    let image = image::write(plans, &BTreeMap::new(), &staging, &Batch::new(1, false), &AtomicBool::new(false))
+        .expect("an image");
     staging.publish(&index_json("x", &["latest".to_owned()], &image.descriptor)).expect("a layout");
     let layers = image.manifests[0].layers.iter().map(|layer| layer.descriptor.digest.to_string()).collect();
     (image.descriptor.digest, layers)
@@ -513,7 +514,9 @@ fn an_input_is_not_there_for_a_platform_or_broken() {
         assert!(mistakes[0].message.contains(wanted), "{}", mistakes[0].message);
     }
     let bench = bench();
-    let Some(Ready::Blobs { blobs, .. }) = bench.inputs.get("debian", &platform()) else { panic!("blobs") };
+    let Some(Ready::Blobs { blobs, .. }) = bench.inputs.get("debian", &platform()).map(|found| &found.ready) else {
+        panic!("blobs")
+    };
     for path in blobs.values() {
         let bytes = fs::read(path).expect("a blob");
         let mut other = bytes.clone();
@@ -548,7 +551,9 @@ fn a_base_is_made_of_blobs() {
     assert_eq!(bench.paths(&text), ["d 0755 usr/", "d 0755 usr/bin/", "- 0644 usr/bin/x"]);
     let plan = bench.plan(&text).expect("a plan");
     let base = plan.base.as_ref().expect("a base");
-    let Some(Ready::Blobs { manifest, .. }) = bench.inputs.get("debian", &platform()) else { panic!("blobs") };
+    let Some(Ready::Blobs { manifest, .. }) = bench.inputs.get("debian", &platform()).map(|found| &found.ready) else {
+        panic!("blobs")
+    };
     assert_eq!((base.name.as_str(), base.digest), ("example.com/debian:1", Some(manifest.digest)));
 
     let (at, message, _) = Bench::new().refused(&text);
@@ -711,7 +716,7 @@ fn attempt_build(
             let text = image.to_string();
             let (transport, path) = text.split_once(':').expect("a transport");
             let name_there = format!("{transport}:{}/{path}", images.display());
-            inputs.insert(name, platform, Ready::Image(name_there.parse().expect("a name")));
+            inputs.insert(name, platform, Ready::Image(name_there.parse().expect("a name")).into());
         }
         let interrupt = AtomicBool::new(false);
         let context = Context {

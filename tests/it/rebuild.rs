@@ -2,6 +2,7 @@
 
 use crate::support::{Work, rebake, run};
 use rebake::build::{Goal, Order, Stamping, build};
+use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past};
 use rebake::layout::Staging;
 use rebake::oci::{Compression, ImageName};
@@ -52,6 +53,7 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         store: None,
         reach: Reach::Disk,
         folder,
+        shared: None,
         scratch: folder.parent().unwrap(),
         interrupt: &interrupt,
         notice: &|_| {},
@@ -62,11 +64,11 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         lock: None,
         supply,
         source_date_epoch: None,
-        jobs: 2,
+        batch: &Batch::new(2, false),
         stamping: Stamping::Any,
     };
     let destination = ImageName::layout(layout.to_owned());
-    let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild };
+    let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild, inputs: None };
     build(&order, &goal).unwrap_or_else(|failure| panic!("{failure}"));
     fs::read(layout.join("index.json")).unwrap()
 }

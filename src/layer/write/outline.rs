@@ -42,12 +42,14 @@ impl Outline {
         Ok(drawing.outline)
     }
 
-    /// Whether both are certainly the same bytes.
+    /// What certainly tells the layer from all others; none if there is a content that nothing is known of.
     #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
-        let known = |mark: &Mark| mark.fingerprint.is_some();
-        self.blocks.len() == other.blocks.len()
-            && self.blocks.iter().zip(&other.blocks).all(|(a, b)| known(a) && a.fingerprint == b.fingerprint)
+    pub fn identity(&self) -> Option<Digest> {
+        let mut sha256 = Sha256::default();
+        for mark in &self.blocks {
+            sha256.update(&mark.fingerprint?.bytes());
+        }
+        Some(sha256.finish().0)
     }
 }
 

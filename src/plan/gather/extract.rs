@@ -13,6 +13,7 @@ use crate::tree::{EntryPath, Firmness, Kind};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
 impl Gathering<'_, '_> {
     pub(super) fn extract(&mut self, extract: &Extract) -> Result<(), Mistakes> {
@@ -68,7 +69,9 @@ impl Gathering<'_, '_> {
         let limits = Limits::default();
         let open = |slice: &Slice| archive::from_slice(slice, Path::new(""), scratch, &limits, interrupt);
         let archive = match &taken.source {
-            Source::File { content, .. } => open(content),
+            Source::File { input, .. } => {
+                self.work.inputs.archive(input).map_err(|mistake| vec![mistake])?.map(Arc::unwrap_or_clone)
+            }
             Source::Path(place, path) => match place.find(Path::new(path)) {
                 Ok((_, Found { kind: Kind::File { content: Content::Archive(slice), .. }, .. })) => open(&slice),
                 Ok((_, Found { kind: Kind::File { content: Content::Disk(file), .. }, .. })) => {

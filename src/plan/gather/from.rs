@@ -25,7 +25,7 @@ pub(super) enum Source {
     /// A path in a place.
     Path(Rc<dyn Place>, String),
     /// What a URL gave.
-    File { content: Slice, name: String },
+    File { input: Spanned<String>, content: Slice, name: String },
 }
 
 impl Taken {
@@ -111,7 +111,7 @@ impl Gathering<'_, '_> {
         let at = path.as_ref().map_or(input.span, |path| path.span);
         let path = path.as_ref().map(|path| path.expand(self.work.variables)).unwrap_or_default();
         let source = match self.work.inputs.open(input).map_err(|mistake| vec![mistake])? {
-            Opened::File(content, name) => Source::File { content, name },
+            Opened::File(content, name) => Source::File { input: input.clone(), content, name },
             // With a slash before it or without, a path starts at the root of the input.
             Opened::Files(files) => Source::Path(files, path.trim_start_matches('/').to_owned()),
         };

@@ -4,7 +4,7 @@ use crate::layer::read::TarError;
 use crate::tree::{PathError, Printable};
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why an archive cannot be used: which one, at which member, and what is wrong.
 #[derive(Debug)]
@@ -18,6 +18,11 @@ pub struct ArchiveError {
 }
 
 impl ArchiveError {
+    /// The file cannot be opened.
+    pub(in crate::source) fn unopened(archive: &Path, source: io::Error) -> Self {
+        Self { archive: archive.to_owned(), member: None, fault: Fault::Open(source) }
+    }
+
     /// What is wrong, for those who have named the archive already.
     #[must_use]
     pub fn why(&self) -> String {

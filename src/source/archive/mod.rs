@@ -54,7 +54,7 @@ impl Member {
 }
 
 /// An archive, read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Archive {
     /// The members in archive order, each path once.
     pub members: Vec<Member>,
@@ -100,7 +100,7 @@ pub fn open(path: &Path, scratch: &Path, limits: &Limits, interrupt: &AtomicBool
     let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     match OpenOptions::new().read(true).custom_flags(nonblock).open(path) {
         Ok(file) => from_file(file, path, scratch, limits, interrupt),
-        Err(e) => Err(ArchiveError { archive: path.to_owned(), member: None, fault: Fault::Open(e) }),
+        Err(error) => Err(ArchiveError::unopened(path, error)),
     }
 }
 

@@ -134,6 +134,7 @@ fn a_mirror_that_stalls_gives_way_and_what_it_gave_is_kept() {
         store: Some(&store),
         reach: Reach::Network(&online),
         folder: work.path(),
+        shared: None,
         scratch: work.path(),
         interrupt: &AtomicBool::new(false),
         notice: &notice,

@@ -1,8 +1,9 @@
-//! What the layers below hold together: enough to know where a path leads and what its folder is like.
+//! What layers hold together, as the one sees it that goes on top of them: enough to know where a path leads and what its
+//! folder is like.
 
+use super::{Content, image};
 use crate::layer::read::{RawEntry, RawKind};
 use crate::layer::write::{Content as _, MTIME};
-use crate::source::{Content, image};
 use crate::tree::{Attributes, Entry, EntryPath, Kind, Tree, through};
 use image::{Change, ImageError, relative};
 use std::collections::BTreeMap;

@@ -1,0 +1,40 @@
+//! A blob of another layout, copied: both stand by themselves, whoever changes one of them.
+
+use crate::oci::{Blob, Digest, Sha256};
+use rustix::fs::OFlags;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How much is read at a time, in bytes.
+const PIECE: usize = 1 << 20;
+
+/// Copies the file at `from` into `blob`, and tells whether it is the blob of that digest; if not, `blob` is of no use.
+///
+/// # Errors
+/// What the place of `blob` reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
+pub(super) fn copy(from: &Path, blob: &mut dyn Blob, digest: Digest, interrupt: &AtomicBool) -> io::Result<bool> {
+    // Another program may have put anything there: no symlink is followed, no pipe waited for.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let Ok(mut file) = File::options().read(true).custom_flags(flags).open(from) else { return Ok(false) };
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(false);
+    }
+    let mut sha256 = Sha256::default();
+    let mut buffer = vec![0; PIECE];
+    loop {
+        if interrupt.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let piece = match file.read(&mut buffer) {
+            Ok(0) => return Ok(sha256.finish().0 == digest),
+            Ok(n) => buffer.get(..n).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Ok(false),
+        };
+        sha256.update(piece);
+        blob.write_all(piece)?;
+    }
+}

@@ -152,7 +152,7 @@ pub struct Planned {
 /// # Errors
 /// See [`Failure`].
 pub fn plan(order: &Order, written: (Option<&Path>, &Path)) -> Result<Planned, Failure> {
-    plan_with(order, written, None)
+    plan_with(order, written, None, None)
 }
 
 /// Gets all inputs of a recipe, and bakes nothing.
@@ -171,13 +171,18 @@ fn ready(recipe: &Recipe<Pinned>, supply: &Supply) -> Result<Inputs, Failure> {
     })
 }
 
-fn plan_with(order: &Order, written: (Option<&Path>, &Path), at_hand: Option<&Inputs>) -> Result<Planned, Failure> {
+fn plan_with(
+    order: &Order,
+    written: (Option<&Path>, &Path),
+    at_hand: Option<&Inputs>,
+    kept: Option<&Path>,
+) -> Result<Planned, Failure> {
     let recipe = parse(order.text, order.syntax).and_then(|recipe| recipe.pin(order.lock)).map_err(Failure::Recipe)?;
     let (destination, output) = written;
     let root = Root::new(order.supply.folder, destination, output).map_err(|error| {
         Failure::Recipe(vec![Diagnostic::new(format!("the recipe's folder cannot be read: {error}"))])
     })?;
-    let root = root.with_threads(order.jobs);
+    let root = root.with_threads(order.batch.jobs());
     let supply = Supply { folder: root.path(), ..order.supply };
     let interrupt = supply.interrupt;
     let stopped = |failure: Failure| if interrupt.load(Ordering::Relaxed) { Failure::Interrupted } else { failure };
@@ -195,7 +200,7 @@ fn plan_with(order: &Order, written: (Option<&Path>, &Path), at_hand: Option<&In
     };
     let mut stamp = ask()?;
     let inputs = at_hand.map_or_else(|| ready(&recipe, &supply), |inputs| Ok(inputs.clone()))?;
-    let plan = |stamp: Option<&Stamp>| plans(&recipe, &root, &inputs, stamp, order).map_err(stopped);
+    let plan = |stamp: Option<&Stamp>| plans(&recipe, (&root, &inputs, stamp), order, kept).map_err(stopped);
     let mut plans = plan(stamp.as_ref().map(|(stamp, _)| stamp))?;
     match &mut stamp {
         Some((stamp, Some(files))) if stamp::altered(&root, *files, order, &recipe)? => {
@@ -217,13 +222,12 @@ fn plan_with(order: &Order, written: (Option<&Path>, &Path), at_hand: Option<&In
 /// A plan for each platform.
 fn plans(
     recipe: &Recipe<Pinned>,
-    root: &Root,
-    inputs: &Inputs,
-    stamp: Option<&Stamp>,
+    (root, inputs, stamp): (&Root, &Inputs, Option<&Stamp>),
     order: &Order,
+    kept: Option<&Path>,
 ) -> Result<Vec<Plan>, Failure> {
     let Supply { scratch, interrupt, .. } = order.supply;
-    let context = Context { root, inputs, stamp, scratch, interrupt, source_date_epoch: order.source_date_epoch };
+    let context = Context { root, inputs, stamp, scratch, kept, interrupt, source_date_epoch: order.source_date_epoch };
     let mut plans = Vec::new();
     let mut mistakes = Vec::new();
     for platform in &recipe.image.platforms {
@@ -330,7 +334,8 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     let output = absolute(goal.output).map_err(cannot_write)?;
     refuse_input(&recipe, order.supply.folder, destination, target.path())?;
 
-    let planned = plan_with(order, (named.as_deref(), &output), goal.inputs)?;
+    let rebuild = goal.rebuild.filter(|_| !goal.locked);
+    let planned = plan_with(order, (named.as_deref(), &output), goal.inputs, rebuild.map(Rebuild::folder))?;
     let (name, mut tags) = tags(destination, name, planned.tags());
     if planned.stamp.as_ref().is_some_and(|stamp| stamp.dirty) {
         tags = tags.into_iter().map(plan::dirty_tag).collect();
@@ -342,7 +347,6 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
         return Err(Failure::Unsupported(message));
     }
     let index_json = |image: &Image| layout::index_json(&name, &tags, &image.descriptor);
-    let rebuild = goal.rebuild.filter(|_| !goal.locked);
     let memory = match (target, rebuild) {
         (Target::Layout(path), Some(rebuild)) => {
             rebuild.recall(path, &planned.plans).map(|memory| (rebuild, path, memory))

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod preserve;
 pub mod rebuild;
 pub mod recipe;
+pub mod record;
 pub mod registry;
 pub mod resolve;
 pub mod source;

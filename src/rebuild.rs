@@ -12,7 +12,8 @@ use crate::image::Memory;
 use crate::layer::write::Past;
 use crate::oci::Digest;
 use crate::plan::Plan;
-use record::{Record, Stamp};
+use crate::record::Stamp;
+use record::Record;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -30,6 +31,12 @@ impl Rebuild {
     #[must_use]
     pub fn new(folder: PathBuf, now: i64) -> Self {
         Self { folder, now }
+    }
+
+    /// Where they are; what else the next build saves time with lies there too.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn file(&self, target: &Path) -> Option<PathBuf> {

@@ -53,6 +53,8 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         }
         let paths = recipes::find(&arguments.recipes, env)?;
         let world = World::new(&arguments.sources, env, report)?;
+        let trusting = !arguments.no_cache && !arguments.locked;
+        let world = if trusting { world.trusting(env) } else { world };
         let there = destination.as_ref().map(|there| Remote::begin(there, &world, env)).transpose()?.flatten();
         Ok((destination, there, paths, world))
     })();

@@ -37,6 +37,8 @@ pub struct Context<'a> {
     pub inputs: &'a Inputs,
     /// Where unpacked archives may lie while the image is built.
     pub scratch: &'a Path,
+    /// Where it is kept what bases hold, for the next build; none: they are read.
+    pub kept: Option<&'a Path>,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
     /// What is known of the recipe's commit, if the recipe asks for it.
@@ -48,7 +50,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// Where inputs for a platform are opened.
     fn bench(&self, platform: &'a Platform) -> Bench<'a> {
-        Bench { folder: self.root.path(), platform, scratch: self.scratch, interrupt: self.interrupt }
+        Bench { folder: self.root.path(), platform, scratch: self.scratch, kept: self.kept, interrupt: self.interrupt }
     }
 }
 
@@ -204,7 +206,7 @@ fn base(
         Ready::Blobs { name, .. } => name.clone(),
         _ => name.without_digest(),
     };
-    let lower = Arc::unwrap_or_clone(opened.lower(&image, context.interrupt).map_err(failed)?);
+    let lower = Arc::unwrap_or_clone(opened.lower(&image, context.bench(platform)).map_err(failed)?);
     let image = Arc::unwrap_or_clone(image);
     let base = Base { name, digest: image.digest, layers: image.layers };
     Ok((Some(base), Some(image.config), lower))

@@ -80,6 +80,8 @@ pub struct Bench<'a> {
     pub platform: &'a Platform,
     /// Where unpacked archives may lie.
     pub scratch: &'a Path,
+    /// Where it is kept what bases hold; none: they are read.
+    pub kept: Option<&'a Path>,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
 }
@@ -136,7 +138,7 @@ impl AtHand {
     /// # Errors
     /// See [`ImageError`].
     pub fn image(&self, bench: Bench) -> Result<Arc<Image>, ImageError> {
-        let Bench { folder, platform, scratch, interrupt } = bench;
+        let Bench { folder, platform, scratch, interrupt, .. } = bench;
         self.once(&self.opened.image, (), || match &self.ready {
             Ready::Blobs { name, manifest, blobs } => image::open_blobs(name, manifest, blobs, platform).map(Arc::new),
             Ready::Image(name) => image::open(name, folder, platform, scratch, interrupt).map(Arc::new),
@@ -155,15 +157,21 @@ impl AtHand {
         })
     }
 
-    /// What the layers of this `image` hold together, all of them read and checked.
+    /// What the layers of this `image` hold together, all of them read and checked, now or by the run that kept it.
     ///
     /// # Errors
     /// See [`ImageError`].
-    pub fn lower(&self, image: &Image, interrupt: &AtomicBool) -> Result<Arc<Lower>, ImageError> {
+    pub fn lower(&self, image: &Image, bench: Bench) -> Result<Arc<Lower>, ImageError> {
         self.once(&self.opened.lower, (), || {
+            if let Some(lower) = bench.kept.and_then(|folder| Lower::recall(folder, &image.layers)) {
+                return Ok(Arc::new(lower));
+            }
             let mut lower = Lower::default();
             for layer in &image.layers {
-                lower.put_base(layer, interrupt)?;
+                lower.put_base(layer, bench.interrupt)?;
+            }
+            if let Some(folder) = bench.kept {
+                lower.keep(folder, &image.layers);
             }
             Ok(Arc::new(lower))
         })

@@ -1,6 +1,8 @@
 //! What layers hold together, as the one sees it that goes on top of them: enough to know where a path leads and what its
 //! folder is like.
 
+mod kept;
+
 use super::{Content, image};
 use crate::layer::read::{RawEntry, RawKind};
 use crate::layer::write::{Content as _, MTIME};

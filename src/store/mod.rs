@@ -1,17 +1,19 @@
 //! The store of fetched inputs: files named by their digest in one folder, shared by every rebake of a user.
 //!
 //! ```text
-//! blobs/sha256/HEX    whole files; they are hashed again whenever they are asked for
+//! blobs/sha256/HEX    whole files; they are hashed whenever they are asked for, unless who asks trusts notes
 //! partial/NAME        what is being received; whoever writes one holds its lock
 //! ```
 //!
 //! A file comes in by a rename, so it is whole or not there, whoever is killed. Where files come from is left to others.
 
 mod part;
+mod seen;
 
 pub use part::Part;
 
 use crate::oci::{Descriptor, Digest, Sha256, json};
+use seen::{Note, Seen};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -30,6 +32,8 @@ const NEW: &str = "new-";
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
+    /// Notes of what was hashed, for who trusts them.
+    seen: Option<Seen>,
 }
 
 /// Why the store cannot be used.
@@ -59,7 +63,7 @@ pub enum StoreError {
 /// What the store has under a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// The file, hashed just now.
+    /// The file, hashed just now, or noted as one that was.
     Sound(PathBuf),
     /// There was a file with other bytes; it is removed.
     Damaged,
@@ -80,7 +84,15 @@ impl Store {
     /// The store in a folder; the folder is made when the first file comes in.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, seen: None }
+    }
+
+    /// The same, which does not hash again what it has hashed, as long as device, inode, size, mtime and ctime of the file are
+    /// what they were. It takes notes of that in the folder `notes`. `now` is the time, in seconds since 1970, at which
+    /// rebake began.
+    #[must_use]
+    pub fn with_notes(self, notes: PathBuf, now: i64) -> Self {
+        Self { seen: Some(Seen { notes, now }), ..self }
     }
 
     /// Where it is.
@@ -118,8 +130,16 @@ impl Store {
     /// What the disk reports; [`StoreError::Interrupted`].
     pub fn look(&self, digest: Digest, interrupt: &AtomicBool) -> Result<Found, StoreError> {
         let path = self.blobs().join(digest.hex());
+        // Before it is hashed: a change meanwhile is one.
+        let note = self.seen.as_ref().and_then(|seen| seen.note(digest, &path));
+        if note.as_ref().is_some_and(Note::is_taken) {
+            return Ok(Found::Sound(path));
+        }
         match hash(&path, interrupt) {
-            Ok((found, _)) if found == digest => Ok(Found::Sound(path)),
+            Ok((found, _)) if found == digest => {
+                note.iter().for_each(Note::take);
+                Ok(Found::Sound(path))
+            }
             Ok(_) => Ok(Found::Damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
             Err(_) if interrupt.load(Ordering::Relaxed) => Err(StoreError::Interrupted),

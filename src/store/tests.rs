@@ -112,3 +112,30 @@ fn prune_leaves_what_is_wanted_and_what_is_being_received() {
     store.keep(busy, None).unwrap();
     assert_eq!(store.entries().unwrap().len(), 2);
 }
+
+#[test]
+fn what_was_hashed_is_hashed_again_if_it_may_have_changed_or_nobody_trusts_notes() {
+    let (folder, store) = store();
+    let (digest, path) = store.add(b"hello", &RUN).unwrap();
+    let notes = folder.path().join("notes");
+    let changed = fs::metadata(&path).unwrap().mtime();
+    // As young as the file is: nothing is noted.
+    let young = store.clone().with_notes(notes.clone(), changed + 1);
+    assert_eq!(young.find(digest, &RUN).unwrap(), Found::Sound(path.clone()));
+    assert!(!notes.exists());
+    let old = store.clone().with_notes(notes.clone(), changed + 10);
+    assert_eq!(old.find(digest, &RUN).unwrap(), Found::Sound(path.clone()));
+    assert!(notes.exists());
+
+    // A change that the stamp does not show cannot be made here: the note is given another digest instead.
+    let other = Digest::of(b"other");
+    let file = |digest: Digest| notes.join(format!("seen-{}", digest.hex()));
+    fs::copy(file(digest), file(other)).unwrap();
+    fs::hard_link(&path, path.with_file_name(other.hex())).unwrap();
+    // The second name gave the file another ctime.
+    assert_eq!(old.look(other, &RUN).unwrap(), Found::Damaged);
+    assert_eq!(old.look(digest, &RUN).unwrap(), Found::Sound(path));
+    fs::copy(file(digest), file(other)).unwrap();
+    assert!(matches!(old.look(other, &RUN).unwrap(), Found::Sound(_)), "not hashed");
+    assert_eq!(store.look(other, &RUN).unwrap(), Found::Damaged, "hashed");
+}

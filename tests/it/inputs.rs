@@ -129,7 +129,8 @@ fn pinned(text: &str) -> Result<Recipe<Pinned>, Vec<Diagnostic>> {
 
 fn plan(recipe: &Recipe<Pinned>, root: &Root, inputs: &Inputs, scratch: &Path) -> Result<Plan, Vec<Diagnostic>> {
     let interrupt = AtomicBool::new(false);
-    let context = Context { root, inputs, scratch, interrupt: &interrupt, stamp: None, source_date_epoch: None };
+    let context =
+        Context { root, inputs, scratch, kept: None, interrupt: &interrupt, stamp: None, source_date_epoch: None };
     Plan::new(recipe, &recipe.image.platforms[0], context)
 }
 
@@ -720,6 +721,7 @@ fn attempt_build(
         }
         let interrupt = AtomicBool::new(false);
         let context = Context {
+            kept: None,
             root: &root,
             inputs: &inputs,
             scratch: work.path(),

@@ -1,6 +1,6 @@
 //! A build that takes over what an earlier one made gives the bytes of a build that does not, whatever happened between.
 
-use crate::support::{Work, rebake, run};
+use crate::support::{Work, attempt, rebake, run};
 use rebake::build::{Goal, Order, Stamping, build};
 use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past};
@@ -314,4 +314,56 @@ fn an_edit_in_the_second_of_the_build_counts_and_no_cache_makes_everything_again
     work.write("rebake-out/x/blobs/sha256/other", "");
     assert_eq!(digest(&[]), again);
     assert!(!work.join("rebake-out/x/blobs/sha256/other").exists());
+}
+
+#[test]
+fn what_a_base_holds_is_kept_and_read_again_only_by_who_trusts_nothing() {
+    let work = Work::new();
+    let base = "edition = \"2026\"\n[image]\nname = \"base\"\n[[layer]]\n[[layer.write]]\nto = \"/etc/passwd\"\ntext = \"root:x:0:0::/:\\nme:x:7:7::/:\\n\"\n[[layer.link]]\npath = \"/lib\"\ntarget = \"usr/lib\"\n[[layer.mkdir]]\npath = \"/usr/lib\"\nmode = \"0700\"\n";
+    work.write("base/rebake.toml", base);
+    let command = |folder: &str, arguments: &[&str]| {
+        let mut command = rebake();
+        command.current_dir(work.join(folder)).env("REBAKE_CACHE", work.join("cache")).args(arguments);
+        command
+    };
+    run(&mut command("base", &["build", "-o", "oci:../app/base"])).success();
+    work.write(
+        "app/rebake.toml",
+        "edition = \"2026\"\n[image]\nname = \"app\"\nbase = \"base\"\n[inputs.base]\nimage = \"oci:base\"\n[[layer]]\n[[layer.copy]]\nfrom = \"files/\"\nto = \"/lib/\"\nowner = \"me\"\n",
+    );
+    work.write("app/files/a", "1");
+    run(&mut command("app", &["lock"])).success();
+    let build = |arguments: &[&str]| attempt(command("app", &["build"]).args(arguments));
+    let kept = || files(&work.join("cache/rebuild")).iter().filter(|path| named(path, "lower-")).count();
+    let first = build(&[]).success().text();
+    assert_eq!(kept(), 1);
+    // What is found through what was kept is the same: the symlink, the folder's mode, the user.
+    work.write("app/files/a", "2");
+    let warm = build(&[]).success().text();
+    assert_ne!(warm, first);
+    assert_eq!(warm, build(&["--no-cache", "-o", "cold"]).success().text());
+    assert_eq!(warm, build(&["--locked", "-o", "locked"]).success().text());
+    // The layer of the base is not read any more: it may be damaged, and the image has a copy of its own.
+    let blobs = work.join("app/base/blobs/sha256");
+    let layer = files(&blobs).into_iter().find(|path| fs::read(path).unwrap().starts_with(&[0x1f, 0x8b])).unwrap();
+    let sound = fs::read(&layer).unwrap();
+    fs::write(&layer, [&sound[..sound.len() - 1], b"x"].concat()).unwrap();
+    work.write("app/files/a", "3");
+    let third = build(&[]).success().text();
+    for arguments in [&["--no-cache"][..], &["--locked"], &["-o", "elsewhere"]] {
+        let failed = build(arguments);
+        assert_eq!(failed.code(), Some(2), "{arguments:?}");
+        let error = String::from_utf8_lossy(&failed.stderr);
+        assert!(error.contains("digest"), "{arguments:?}: {error}");
+    }
+    fs::write(&layer, &sound).unwrap();
+    assert_eq!(third, build(&["--no-cache", "-o", "cold"]).success().text());
+    // A damaged record is none.
+    let record = files(&work.join("cache/rebuild")).into_iter().find(|path| named(path, "lower-")).unwrap();
+    fs::write(&record, "x").unwrap();
+    assert_eq!(third, build(&[]).success().text());
+}
+
+fn named(path: &Path, begin: &str) -> bool {
+    path.file_name().unwrap().to_string_lossy().starts_with(begin)
 }

@@ -4,11 +4,8 @@
 use super::stream::{self, Data, Pieces};
 use super::{Content, Identity, WriteError, cut, encode};
 use crate::oci::{Compression, Digest, Sha256};
+use crate::record;
 use crate::tree::Tree;
-
-/// A file that changed less than this before a build began is read again by the next one, in seconds: a later change
-/// might leave the same time on it. File systems count in two seconds at worst.
-const RACY: i64 = 2;
 
 /// A layer as the blocks that it will have.
 #[derive(Debug, Clone, Default)]
@@ -124,7 +121,7 @@ impl<'t, C: Content> Pieces<'t, C> for Drawing {
             Identity::Stamp { numbers, newest } => {
                 self.block.numbers(&[2, data.at, data.length, data.size]);
                 self.block.numbers(&numbers);
-                self.block.lasting &= newest < self.now.saturating_sub(RACY);
+                self.block.lasting &= record::is_old(newest, self.now);
             }
             Identity::Unknown => self.block.known = false,
         }

@@ -1,6 +1,7 @@
 //! A run of bytes in a file that can be read at any time, from any thread.
 
 use crate::layer::write::Identity;
+use crate::record;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -35,17 +36,13 @@ pub(super) struct Backing {
 /// A file on disk whose bytes these are, or out of which they were unpacked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
-    numbers: [u64; 7],
-    newest: i64,
+    stamp: record::Stamp,
     unpacked: bool,
 }
 
 impl Known {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let [a, b, c, d] = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-        let [mtime, mtime_nsec, ctime, ctime_nsec] = [a, b, c, d].map(i64::cast_unsigned);
-        let numbers = [metadata.dev(), metadata.ino(), metadata.size(), mtime, mtime_nsec, ctime, ctime_nsec];
-        Self { numbers, newest: a.max(c), unpacked: false }
+        Self { stamp: record::Stamp::of(metadata), unpacked: false }
     }
 
     pub(super) fn unpacked(self) -> Self {
@@ -113,12 +110,11 @@ impl Slice {
     /// What tells its bytes from others.
     #[must_use]
     pub fn identity(&self) -> Identity<'static> {
-        let Some(Known { numbers: [a, b, c, d, e, f, g], newest, unpacked }) = self.backing.known else {
-            return Identity::Unknown;
-        };
+        let Some(Known { stamp, unpacked }) = self.backing.known else { return Identity::Unknown };
+        let [a, b, c, d, e, f, g] = stamp.numbers();
         // What was unpacked has places of its own. No file is so long that this bit is taken.
         let offset = self.offset | u64::from(unpacked) << 63;
-        Identity::Stamp { numbers: [a, b, c, d, e, f, g, offset, self.len], newest }
+        Identity::Stamp { numbers: [a, b, c, d, e, f, g, offset, self.len], newest: stamp.newest() }
     }
 
     /// Reads the content from its start. Readers of one slice do not disturb each other.

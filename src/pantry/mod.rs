@@ -21,14 +21,13 @@ pub use distant::{Distant, Far};
 pub use fill::{Fill, Filled};
 pub use pack::{has_git, pack, unpack};
 
+use crate::file;
 use crate::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, json, media_type};
 use crate::store::{Found, hash};
 use catalog::Lost;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -203,14 +202,8 @@ fn blob(folder: &Path, digest: Digest) -> PathBuf {
 
 /// Reads a regular file that is not long.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Without waiting, should it be a pipe.
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(nonblock).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
     let mut bytes = Vec::new();
-    file.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
+    file::open(path)?.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > DOCUMENT {
         true => Err(io::Error::other(format!("it is larger than {} MiB", DOCUMENT >> 20))),
         false => Ok(bytes),

@@ -15,6 +15,7 @@ pub use merge::{Spot, Visit, merged};
 pub use verified::Verified;
 
 use super::archive::{self, Limits, Slice};
+use crate::file;
 use crate::layer::decompress;
 use crate::layer::read::{RawEntry, TarReader};
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
@@ -22,9 +23,7 @@ use crate::tree::{Kind, through};
 use find::find;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -346,7 +345,7 @@ impl Blobs {
 /// What the disk reports; that it is larger than such a document is.
 pub fn read_document(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_file(path)?.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
+    file::open(path)?.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > DOCUMENT {
         return Err(io::Error::other("it is larger than 4 MiB"));
     }
@@ -417,20 +416,10 @@ fn check_platform(config: &Value, wanted: &Platform) -> Result<(), ImageError> {
     }
 }
 
-/// Opens a regular file; a pipe or device that stands in its place is refused, never waited for.
-fn open_file(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
-    }
-}
-
 impl Blob {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Self::File(path) => Box::new(open_file(path)?),
+            Self::File(path) => Box::new(file::open(path)?),
             Self::Slice(slice) => Box::new(slice.reader()),
         })
     }

@@ -11,6 +11,7 @@ mod part;
 
 pub use part::Part;
 
+use crate::file;
 use crate::oci::{Descriptor, Digest, Sha256, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -280,12 +281,7 @@ impl Store {
 /// # Errors
 /// What the disk reports; any error once `interrupt` is set.
 pub fn hash(path: &Path, interrupt: &AtomicBool) -> io::Result<(Digest, u64)> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut file = File::options().read(true).custom_flags(nonblock).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
+    let mut file = file::open(path)?;
     let mut sha256 = Sha256::default();
     let mut buffer = vec![0; 256 << 10];
     loop {

@@ -187,12 +187,12 @@ fn a_change_of_the_archive_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (path, slice) = on_disk(dir.path());
     assert_eq!(content(&slice).unwrap(), "content");
-    let archive = OpenOptions::new().write(true).open(&path).unwrap();
+    let archive = File::options().write(true).open(&path).unwrap();
     archive.set_len(515).unwrap();
     assert!(content(&slice).unwrap_err().to_string().ends_with("changed while it was read"));
 
     let (path, slice) = on_disk(dir.path());
-    let archive = OpenOptions::new().write(true).open(&path).unwrap();
+    let archive = File::options().write(true).open(&path).unwrap();
     archive.write_all_at(b"CONTENT", 512).unwrap();
     archive.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert!(content(&slice).unwrap_err().to_string().ends_with("changed while it was read"));

@@ -1,6 +1,7 @@
 //! The files of a layout as they lie there, for whoever judges them: no symlink is followed, no pipe waited for.
 
-use super::{Blob, Blobs, Place, open_file};
+use super::{Blob, Blobs, Place};
+use crate::file;
 use crate::tree::Printable;
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,7 +53,7 @@ impl Blobs {
         if !(metadata.is_file() || leads) {
             return Ok(Some(Lying::Other));
         }
-        let file = open_file(&path)?;
+        let file = file::open(&path)?;
         let length = file.metadata()?.len();
         Ok(Some(Lying::File { reader: Box::new(file), length }))
     }

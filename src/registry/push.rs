@@ -2,10 +2,10 @@
 
 use super::auth::{Access, Reply, TOKEN};
 use super::error::{Action, RegistryError, RegistryErrorKind};
-use super::pull::{MANIFEST, MANIFESTS, Reference};
+use super::pull::{MANIFESTS, Reference};
 use super::{Repository, Way};
 use crate::net::{Method, Request};
-use crate::oci::Digest;
+use crate::oci::{Digest, document};
 use std::sync::atomic::AtomicBool;
 use url::{Url, form_urlencoded};
 
@@ -120,7 +120,8 @@ impl Repository<'_> {
         }
         let url = format!("{}/v2/{}/manifests/{reference}", way.base, self.name);
         let headers = [("content-type", media_type)];
-        let put = Request { method: Method::Put, headers: &headers, body: bytes, ..Request::get(&url, MANIFEST) };
+        let put =
+            Request { method: Method::Put, headers: &headers, body: bytes, ..Request::get(&url, document::LIMIT) };
         let Reply { response, pass } = self.call(way, Access::Push, &put, interrupt)?;
         if !(200..300).contains(&response.status) {
             return Err(RegistryErrorKind::of(&response, pass.file));
@@ -129,7 +130,7 @@ impl Repository<'_> {
             Some(found) => found,
             // It says nothing, or a digest of another kind.
             None => {
-                let request = Request { headers: &[("accept", media_type)], ..Request::get(&url, MANIFEST) };
+                let request = Request { headers: &[("accept", media_type)], ..Request::get(&url, document::LIMIT) };
                 let reply = self.call(way, Access::Push, &request, interrupt)?;
                 if reply.response.status != 200 {
                     return Err(reply.error());

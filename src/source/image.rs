@@ -18,7 +18,7 @@ use super::archive::{self, Limits, Slice};
 use crate::file;
 use crate::layer::decompress;
 use crate::layer::read::{RawEntry, TarReader};
-use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, document, json, media_type};
 use crate::tree::{Kind, through};
 use find::find;
 use serde_json::Value;
@@ -29,8 +29,6 @@ use std::sync::atomic::AtomicBool;
 
 pub use find::{choose, descriptors, manifest_for, normal, platform_of, same_platform};
 
-/// Manifests, indexes and configs larger than this are refused (registries refuse them too).
-const DOCUMENT: u64 = 4 << 20;
 /// One platform's image, its documents read and checked, its layers not yet read.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -206,13 +204,10 @@ impl Place {
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, ImageError> {
-        let failed = |source| ImageError::Io { path: name.to_owned(), source };
-        let mut bytes = Vec::new();
-        self.blob(name)?.open().and_then(|r| r.take(DOCUMENT + 1).read_to_end(&mut bytes)).map_err(failed)?;
-        if bytes.len() as u64 > DOCUMENT {
-            return Err(broken(name, "it is larger than 4 MiB"));
-        }
-        Ok(bytes)
+        self.blob(name)?.open().and_then(document::read).map_err(|source| match source.kind() {
+            io::ErrorKind::FileTooLarge => broken(name, source.to_string()),
+            _ => ImageError::Io { path: name.to_owned(), source },
+        })
     }
 
     /// A manifest, index or config, held against its descriptor.
@@ -344,12 +339,7 @@ impl Blobs {
 /// # Errors
 /// What the disk reports; that it is larger than such a document is.
 pub fn read_document(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file::open(path)?.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > DOCUMENT {
-        return Err(io::Error::other("it is larger than 4 MiB"));
-    }
-    Ok(bytes)
+    document::read(file::open(path)?)
 }
 
 /// Opens an image whose manifest for the platform is known, and whose blobs are files. `name` is what the user calls it.

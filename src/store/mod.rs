@@ -12,7 +12,7 @@ mod part;
 pub use part::Part;
 
 use crate::file;
-use crate::oci::{Descriptor, Digest, Sha256, json};
+use crate::oci::{Descriptor, Digest, Sha256, document, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -20,9 +20,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// No manifest or index is longer, in bytes.
-const DOCUMENT: u64 = 4 << 20;
 
 /// How the names of parts begin whose digest nobody knows yet.
 const NEW: &str = "new-";
@@ -135,10 +132,9 @@ impl Store {
         let mut next: Vec<Digest> = digests.into_iter().collect();
         while let Some(digest) = next.pop() {
             let path = self.blobs().join(digest.hex());
-            let small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= DOCUMENT);
             if all.insert(digest)
-                && small
-                && let Ok(json) = fs::read(&path).map_err(drop).and_then(|bytes| json::parse(&bytes).map_err(drop))
+                && let Ok(bytes) = file::open(&path).and_then(document::read)
+                && let Ok(json) = json::parse(&bytes)
             {
                 let lists = ["manifests", "layers"].into_iter().filter_map(|name| json.get(name)?.as_array());
                 let named = lists.flatten().chain(json.get("config"));

@@ -28,9 +28,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// No document is larger; registries take no larger manifests (distribution-spec, "Pushing Manifests").
-    pub const LIMIT: u64 = 4 << 20;
-
     /// Holds bytes against their descriptor.
     ///
     /// # Errors
@@ -48,9 +45,6 @@ impl Document {
             format!("{kind} {}", descriptor.digest)
         };
         let broken = |why| ImageError::Broken { what: what(), why };
-        if bytes.len() as u64 > Self::LIMIT {
-            return Err(broken("it is larger than 4 MiB".to_owned()));
-        }
         if found != descriptor.digest {
             return Err(ImageError::Digest { what: what(), found });
         }

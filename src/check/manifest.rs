@@ -50,7 +50,6 @@ impl Documents<'_> {
         }
         self.uses += layers.len();
 
-        let is_image_config = |kind: &str| matches!(kind, media_type::CONFIG | media_type::DOCKER_CONFIG);
         let Some((config, config_fields)) = config else {
             return self.plain(&layers, "the layer");
         };
@@ -59,7 +58,7 @@ impl Documents<'_> {
         let attested = !has_layer
             && stated > Some(0)
             && (artifact_type.is_some() || subject.is_some() || platform.is_some_and(is_unknown));
-        if !is_image_config(&config.media_type) || attested {
+        if !media_type::is_config(&config.media_type) || attested {
             if config.media_type == media_type::EMPTY && artifact_type.is_none() {
                 fields.wrong("artifactType", Fault::NoArtifactType, &mut self.findings);
             }

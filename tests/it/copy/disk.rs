@@ -1,10 +1,13 @@
 //! Layouts and archives.
 
-use super::{ONE, TWO, built, digest, document, fails, index, ok, recipe, sound, tags, tried};
+use super::{ONE, TWO, built, command, digest, document, fails, index, ok, recipe, sound, tags, tried};
 use crate::support::clients::skopeo;
 use crate::support::{Work, needs, run, tool};
 use serde_json::json;
 use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn a_copied_layout_is_the_same_layout() {
@@ -61,6 +64,42 @@ fn a_layout_is_added_to_and_nothing_of_it_is_lost() {
     fs::write(&path, bytes).expect("a blob");
     ok(&work, &["copy", "app.layout", "oci:all:two"]);
     sound(&work, "all");
+}
+
+#[test]
+fn a_build_waits_for_a_copy_but_not_for_ever() {
+    let work = Work::new();
+    let first = digest(&built(&work, "example.com/one", ONE));
+    recipe(&work, "example.com/one", TWO);
+    let build =
+        || command(&work, &["build", "app", "-o", "oci:app.layout"]).stdout(Stdio::null()).spawn().expect("a build");
+    let layout = fs::File::open(work.join("app.layout")).expect("the layout");
+    layout.lock().expect("what a copy does");
+    assert!(fails(&work, &["build", "app", "-o", "oci:app.layout"]).contains("another rebake is writing to it"));
+    let mut waiting = build();
+    sleep(Duration::from_secs(1));
+    assert_eq!(waiting.try_wait().expect("a child"), None);
+    assert_eq!(tags(&work, "app.layout")[0].1, first);
+    layout.unlock().expect("what a copy does when it is done");
+    assert!(waiting.wait().expect("an end").success());
+    assert_ne!(tags(&work, "app.layout")[0].1, first);
+}
+
+/// Whichever of the two comes first, both are content.
+#[test]
+fn a_build_and_a_copy_at_once() {
+    let work = Work::new();
+    built(&work, "example.com/one", TWO);
+    ok(&work, &["copy", "oci:app.layout:1.2", "oci:other:other"]);
+    for round in 0..40 {
+        recipe(&work, &format!("example.com/one-{round}"), ONE);
+        let copy = command(&work, &["copy", "oci:other:other", "oci:app.layout:other"]).stdout(Stdio::null()).spawn();
+        ok(&work, &["build", "app", "-o", "oci:app.layout"]);
+        assert!(copy.expect("a copy").wait().expect("an end").success());
+        let there: Vec<String> = tags(&work, "app.layout").into_iter().map(|(tag, _)| tag).collect();
+        assert_eq!(there.iter().filter(|tag| *tag != "other").collect::<Vec<_>>(), ["1.2", "latest"], "{there:?}");
+    }
+    sound(&work, "app.layout");
 }
 
 #[test]

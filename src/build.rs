@@ -333,7 +333,7 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     }
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
-        Target::Archive(_, path) => Staging::begin_file(path),
+        Target::Archive(_, path) => archive::begin(path),
     };
     let staging = staging.map_err(cannot_write)?;
     let image = match &memory {

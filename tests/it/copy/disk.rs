@@ -236,6 +236,47 @@ fn what_must_not_be_written_to_is_refused() {
     assert_eq!(tags(&work, "new"), [("-".to_owned(), printed)]);
 }
 
+/// Image archives of every kind, and what is none: `rebake copy X oci-archive:notes.txt` is a slip.
+#[test]
+fn only_an_archive_is_replaced_by_one() {
+    let work = Work::new();
+    built(&work, "example.com/app", ONE);
+    for transport in ["oci-archive", "docker-archive"] {
+        ok(&work, &["copy", "app.layout", &format!("{transport}:{transport}")]);
+    }
+    run(tool("tar").args(["-czf", "by-hand", "-C", "app.layout", "."]).current_dir(work.path()));
+    run(tool("tar").args(["-cf", "backup", "app"]).current_dir(work.path()));
+    run(tool("tar").args(["-czf", "backup-gz", "./app"]).current_dir(work.path()));
+    let whole = work.read("oci-archive");
+    work.write("cut-short", &whole[..whole.len() / 2]);
+    work.write("empty", "");
+    work.write("notes", "Call them at nine.\n");
+    work.write("zeros", [0; 4096]);
+    let mut good = vec!["oci-archive", "docker-archive", "by-hand", "cut-short", "empty", "new"];
+    if needs(&["skopeo"]) {
+        let from = format!("oci:{}:1.2", work.join("app.layout").display());
+        for transport in ["oci-archive", "docker-archive"] {
+            let to = work.join(format!("skopeo-{transport}"));
+            skopeo::copy(&from, &format!("{transport}:{}:x/y:1", to.display()), &[]);
+        }
+        good.extend(["skopeo-oci-archive", "skopeo-docker-archive"]);
+    }
+    for file in ["backup", "backup-gz", "notes", "zeros"] {
+        let before = work.read(file);
+        for transport in ["oci-archive", "docker-archive"] {
+            let error = fails(&work, &["copy", "app.layout", &format!("{transport}:{file}")]);
+            assert!(error.contains("the file that stands there is no image archive; name another"), "{file}: {error}");
+        }
+        assert_eq!(work.read(file), before);
+    }
+    for file in good {
+        ok(&work, &["copy", "app.layout", &format!("oci-archive:{file}")]);
+        assert_eq!(work.read(file), whole, "{file}");
+        ok(&work, &["build", "app", "-o", &format!("docker-archive:{file}")]);
+        assert_ne!(work.read(file), whole, "{file}");
+    }
+}
+
 #[test]
 fn a_layout_that_others_read_stays_one() {
     if !needs(&["skopeo", "umoci"]) {

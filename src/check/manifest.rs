@@ -27,6 +27,7 @@ impl Documents<'_> {
         fields.schema_version(&mut self.findings);
         fields.strings("annotations", &mut self.findings);
         let artifact_type = fields.media_type("artifactType", &mut self.findings);
+        fields.cases("manifests", &mut self.findings);
         if fields.map.contains_key("manifests") {
             fields.broken(Fault::Ambiguous, &mut self.findings);
         }

@@ -1,10 +1,12 @@
 //! Archives of an image: a finished layout as one tar. The tar is written as a layer's is, so the same image gives the
 //! same file.
 
+use crate::file;
 use crate::image::{Image, Layer};
 use crate::layer::decompress;
+use crate::layer::read::TarReader;
 use crate::layer::write::{self, Content, MTIME, WriteError};
-use crate::layout::{self, OCI_LAYOUT};
+use crate::layout::{self, OCI_LAYOUT, Staging};
 use crate::oci::{Descriptor, Digest, Sha256, json};
 use crate::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
 use serde_json::{Value, json};
@@ -59,6 +61,41 @@ impl Contents {
         let blobs = all_blobs(image).map(|descriptor| (descriptor.digest, descriptor.size)).collect();
         Self { index, blobs, loadable: loadable.into_iter().collect() }
     }
+}
+
+/// Begins a folder in which an archive is put together that is to stand at `target`. Another image's archive is replaced, and
+/// an empty file; what else stands there is somebody's, and the name perhaps a slip.
+///
+/// # Errors
+/// If something else stands there; what the disk reports.
+pub fn begin(target: &Path) -> io::Result<Staging> {
+    if fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+        && !looks_like_an_archive(file::open(target)?)
+    {
+        let why = "the file that stands there is no image archive; name another, or remove it first";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
+    Staging::begin_file(target)
+}
+
+/// Whether a tar begins with a file that only an image archive has: one of a layout, or, as docker and others write theirs,
+/// one that is named by a digest. So one that was cut short can be replaced too.
+fn looks_like_an_archive(file: File) -> bool {
+    let Ok(tar) = decompress::sniff_decoder(file) else { return false };
+    let mut tar = TarReader::new(tar);
+    while let Ok(Some(entry)) = tar.next() {
+        let name = String::from_utf8_lossy(&entry.path).into_owned();
+        let name = name.strip_prefix("./").unwrap_or(&name);
+        let first = name.split('/').next().unwrap_or_default();
+        if matches!(first, "" | ".") {
+            continue;
+        }
+        let stem = first.strip_prefix("sha256:").unwrap_or(first).split('.').next().unwrap_or_default();
+        return matches!(name, "oci-layout" | "index.json" | "manifest.json" | "repositories")
+            || first == "blobs"
+            || format!("sha256:{stem}").parse::<Digest>().is_ok();
+    }
+    false
 }
 
 /// Writes the archive of the blobs that stand in `folder` (below `blobs/sha256`) into a file of that folder, and gives its

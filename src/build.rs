@@ -8,7 +8,7 @@ pub use stamp::{digest, keep};
 
 use crate::archive::{self, Contents, Format};
 use crate::image::{self, Batch, Image, ImageWriteError, Memory};
-use crate::layout::{self, Staging, Standing};
+use crate::layout::{self, Held, Staging, Standing};
 use crate::lock::{Lock, Pinned};
 use crate::oci::{ImageName, Nowhere, Platform, Sink, Transport};
 use crate::pantry::Pantry;
@@ -364,7 +364,7 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     }
     let staging = match target {
         Target::Layout(path) => Staging::begin(path),
-        Target::Archive(_, path) => Staging::begin_file(path),
+        Target::Archive(_, path) => archive::begin(path),
     };
     let staging = staging.map_err(cannot_write)?;
     let image = match &memory {
@@ -382,7 +382,8 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     }
     let interrupt = order.supply.interrupt;
     match target {
-        Target::Layout(_) => staging.publish(&index_json(&image)),
+        // A copy that is adding to the layout there would lose its image.
+        Target::Layout(path) => Held::soon(path, interrupt).and_then(|_held| staging.publish(&index_json(&image))),
         Target::Archive(format, _) => {
             let contents = Contents::built(&name, &tags, &image);
             let file = archive::write(format, staging.path(), &contents, interrupt);

@@ -15,6 +15,7 @@ pub mod check;
 pub mod copy;
 pub mod diff;
 pub mod drill;
+pub mod file;
 pub mod git;
 pub mod image;
 pub mod layer;

@@ -8,7 +8,7 @@ mod image;
 pub use image::{Document, Image, Layer, Manifest};
 
 use crate::net::HttpErrorKind;
-use crate::oci::{Descriptor, Digest, ImageName, Transport, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Transport, document, json, media_type};
 use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
 use crate::source::image::{Blobs, ImageError, Saved, choose, descriptors};
 use crate::supply::{Online, SupplyError};
@@ -266,13 +266,13 @@ impl<'a> Source<'a> {
                 found.map_err(|error| self.registry(error))?.1
             }
             Kind::Layout(blobs) => blobs.document(descriptor.digest).map_err(|source| self.image_error(source))?,
-            _ => {
-                let failed = |source| self.blob_error(what, descriptor.digest, source);
-                let mut bytes = Vec::new();
-                let limit = Document::LIMIT;
-                self.blob(descriptor, what)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-                bytes
-            }
+            _ => document::read(self.blob(descriptor, what)?).map_err(|source| match source.kind() {
+                io::ErrorKind::FileTooLarge => {
+                    let what = format!("{what} {}", descriptor.digest);
+                    self.image_error(ImageError::Broken { what, why: source.to_string() })
+                }
+                _ => self.blob_error(what, descriptor.digest, source),
+            })?,
         };
         Document::new(descriptor.clone(), bytes).map_err(|source| self.image_error(source))
     }

@@ -26,7 +26,9 @@ pub(super) fn config(
     }
     known(&fields, findings);
     fields.time("created", findings);
-    fields.text("author", findings);
+    for key in ["author", "variant"] {
+        fields.text(key, findings);
+    }
     if let Some(config) = fields.object("config", findings) {
         run(&config, findings);
     }
@@ -57,6 +59,9 @@ fn run(config: &Fields<'_>, findings: &mut Findings) {
     }
     for key in ["Entrypoint", "Cmd"] {
         config.texts(key, findings);
+    }
+    for key in ["Healthcheck", "OnBuild", "Shell", "ArgsEscaped", "StopTimeout"] {
+        config.cases(key, findings);
     }
     config.strings("Labels", findings);
     config.object("Volumes", findings);

@@ -43,6 +43,10 @@ pub enum Fault {
     // JSON and its fields.
     #[error("it is no JSON: {}", Printable(.0.as_bytes()))]
     Json(String),
+    #[error(
+        "docker and other programs in Go take it for `{0}`, whatever the case of its letters; of several the last counts"
+    )]
+    Case(&'static str),
     #[error("it is required, and missing")]
     Absent,
     #[error("it should be {wanted}")]
@@ -199,6 +203,7 @@ impl Fault {
             Self::TooLarge => "too-large",
             Self::Unreadable(_) => "unreadable",
             Self::Json(_) => "json",
+            Self::Case(_) => "field-case",
             Self::Absent => "field-missing",
             Self::Type { .. } => "field-type",
             Self::SchemaVersion(_) => "schema-version",
@@ -272,6 +277,7 @@ impl Fault {
             | Self::Symlink
             | Self::Sparse
             | Self::Elsewhere { .. }
+            | Self::Case(_)
             | Self::NoMediaType
             | Self::UnknownMediaType(_)
             | Self::Mixed(_)

@@ -52,13 +52,21 @@ impl<'a> Fields<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// Names that only case tells from that of a field: Go's `encoding/json` takes them for it.
+    pub(super) fn cases(&self, key: &'static str, findings: &mut Findings) {
+        for name in self.map.keys().filter(|name| *name != key && is_same_but_for_case(name, key)) {
+            self.wrong(name, Fault::Case(key), findings);
+        }
+    }
+
     fn typed<T>(
         &self,
-        key: &str,
+        key: &'static str,
         wanted: &'static str,
         findings: &mut Findings,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Option<T> {
+        self.cases(key, findings);
         let value = self.get(key)?;
         let read = read(value);
         if read.is_none() {
@@ -68,37 +76,38 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that must be there.
-    pub(super) fn required(&self, key: &str, findings: &mut Findings) {
+    pub(super) fn required(&self, key: &'static str, findings: &mut Findings) {
+        self.cases(key, findings);
         if self.get(key).is_none() {
             self.wrong(key, Fault::Absent, findings);
         }
     }
 
-    pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Option<&'a str> {
+    pub(super) fn text(&self, key: &'static str, findings: &mut Findings) -> Option<&'a str> {
         self.typed(key, "a string", findings, Value::as_str)
     }
 
-    pub(super) fn flag(&self, key: &str, findings: &mut Findings) -> Option<bool> {
+    pub(super) fn flag(&self, key: &'static str, findings: &mut Findings) -> Option<bool> {
         self.typed(key, "true or false", findings, Value::as_bool)
     }
 
     /// A size: a whole number that fits into 63 bits.
-    pub(super) fn size(&self, key: &str, findings: &mut Findings) -> Option<u64> {
+    pub(super) fn size(&self, key: &'static str, findings: &mut Findings) -> Option<u64> {
         let read = |value: &Value| value.as_i64().and_then(|n| u64::try_from(n).ok());
         self.typed(key, "a number of bytes", findings, read)
     }
 
-    pub(super) fn list(&self, key: &str, findings: &mut Findings) -> Option<&'a [Value]> {
+    pub(super) fn list(&self, key: &'static str, findings: &mut Findings) -> Option<&'a [Value]> {
         self.typed(key, "a list", findings, |value| value.as_array().map(Vec::as_slice))
     }
 
-    pub(super) fn object(&self, key: &str, findings: &mut Findings) -> Option<Fields<'a>> {
+    pub(super) fn object(&self, key: &'static str, findings: &mut Findings) -> Option<Fields<'a>> {
         let map = self.typed(key, "an object", findings, Value::as_object)?;
         Some(Fields { subject: self.subject, at: self.pointer(key), map })
     }
 
     /// The objects of a list.
-    pub(super) fn objects(&self, key: &str, findings: &mut Findings) -> Vec<(usize, Fields<'a>)> {
+    pub(super) fn objects(&self, key: &'static str, findings: &mut Findings) -> Vec<(usize, Fields<'a>)> {
         let mut objects = Vec::new();
         for (n, value) in self.list(key, findings).unwrap_or_default().iter().enumerate() {
             let at = format!("{}/{n}", self.pointer(key));
@@ -111,7 +120,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The strings of a list, each with its pointer.
-    pub(super) fn texts(&self, key: &str, findings: &mut Findings) -> Option<Vec<(String, &'a str)>> {
+    pub(super) fn texts(&self, key: &'static str, findings: &mut Findings) -> Option<Vec<(String, &'a str)>> {
         let mut texts = Vec::new();
         for (n, value) in self.list(key, findings)?.iter().enumerate() {
             let at = format!("{}/{n}", self.pointer(key));
@@ -124,7 +133,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Names and values, both strings.
-    pub(super) fn strings(&self, key: &str, findings: &mut Findings) {
+    pub(super) fn strings(&self, key: &'static str, findings: &mut Findings) {
         let Some(object) = self.object(key, findings) else { return };
         for name in object.map.keys() {
             // Unlike elsewhere, a `null` is not nothing.
@@ -135,7 +144,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A time as RFC 3339 has it.
-    pub(super) fn time(&self, key: &str, findings: &mut Findings) {
+    pub(super) fn time(&self, key: &'static str, findings: &mut Findings) {
         let Some(text) = self.text(key, findings) else { return };
         if OffsetDateTime::parse(text, &Rfc3339).is_err() {
             self.wrong(key, Fault::Time(shortened(text)), findings);
@@ -143,7 +152,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A media type (RFC 6838, section 4.2).
-    pub(super) fn media_type(&self, key: &str, findings: &mut Findings) -> Option<&'a str> {
+    pub(super) fn media_type(&self, key: &'static str, findings: &mut Findings) -> Option<&'a str> {
         let text = self.text(key, findings)?;
         let symbol = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
         let word = |part: &str| {
@@ -165,6 +174,13 @@ impl<'a> Fields<'a> {
             self.wrong("schemaVersion", Fault::SchemaVersion(shortened(&version.to_string())), findings);
         }
     }
+}
+
+/// By Unicode's simple folding, as Go has it: the long s and the sign of the kelvin are letters of ASCII's.
+fn is_same_but_for_case(name: &str, key: &str) -> bool {
+    let folded = |c: char| c.to_lowercase().flat_map(char::to_uppercase);
+    name.eq_ignore_ascii_case(key)
+        || (!name.is_ascii() && name.chars().flat_map(folded).eq(key.chars().flat_map(folded)))
 }
 
 /// The start of a text that may be very long.

@@ -35,6 +35,9 @@ impl Documents<'_> {
         if let Some(subject) = fields.object("subject", &mut self.findings) {
             pointer(&subject, &mut self.findings);
         }
+        for key in ["config", "layers"] {
+            fields.cases(key, &mut self.findings);
+        }
         if fields.map.contains_key("config") || fields.map.contains_key("layers") {
             fields.broken(Fault::Ambiguous, &mut self.findings);
         }

@@ -27,6 +27,7 @@ impl Documents<'_> {
         fields.schema_version(&mut self.findings);
         fields.strings("annotations", &mut self.findings);
         let artifact_type = fields.media_type("artifactType", &mut self.findings);
+        fields.cases("manifests", &mut self.findings);
         if fields.map.contains_key("manifests") {
             fields.broken(Fault::Ambiguous, &mut self.findings);
         }
@@ -50,7 +51,6 @@ impl Documents<'_> {
         }
         self.uses += layers.len();
 
-        let is_image_config = |kind: &str| matches!(kind, media_type::CONFIG | media_type::DOCKER_CONFIG);
         let Some((config, config_fields)) = config else {
             return self.plain(&layers, "the layer");
         };
@@ -59,7 +59,7 @@ impl Documents<'_> {
         let attested = !has_layer
             && stated > Some(0)
             && (artifact_type.is_some() || subject.is_some() || platform.is_some_and(is_unknown));
-        if !is_image_config(&config.media_type) || attested {
+        if !media_type::is_config(&config.media_type) || attested {
             if config.media_type == media_type::EMPTY && artifact_type.is_none() {
                 fields.wrong("artifactType", Fault::NoArtifactType, &mut self.findings);
             }

@@ -2,10 +2,10 @@
 
 use super::fault::Fault;
 use super::name::Name;
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, document};
 use crate::registry::RegistryErrorKind;
 use crate::source::image::{ImageError, Lying};
-use crate::transport::{Document, Source, TransportError};
+use crate::transport::{Source, TransportError};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -101,14 +101,13 @@ impl<'a> Origin<'a> {
             Opened::Missing => return Ok(Got::Missing),
             Opened::Wrong(fault) => return Ok(Got::Wrong(fault)),
         };
-        if length.is_some_and(|length| length > Document::LIMIT) {
+        if length.is_some_and(|length| length > document::LIMIT) {
             return Ok(Got::Wrong(Fault::TooLarge));
         }
-        let mut bytes = Vec::new();
-        reader.take(Document::LIMIT + 1).read_to_end(&mut bytes).map_err(|error| self.failed(what, error))?;
-        match bytes.len() as u64 > Document::LIMIT {
-            true => Ok(Got::Wrong(Fault::TooLarge)),
-            false => Ok(Got::Bytes(bytes)),
+        match document::read(reader) {
+            Ok(bytes) => Ok(Got::Bytes(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Got::Wrong(Fault::TooLarge)),
+            Err(error) => Err(self.failed(what, error)),
         }
     }
 

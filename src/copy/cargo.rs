@@ -182,7 +182,7 @@ impl Carried {
         let pairs = json.get("annotations").and_then(Value::as_object).into_iter().flatten();
         let annotations = pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
         let config = json.get("config").and_then(|config| text(config, "mediaType"));
-        let is_image = matches!(config.as_deref(), Some(media_type::CONFIG | media_type::DOCKER_CONFIG));
+        let is_image = config.is_some_and(|kind| media_type::is_config(&kind));
         let below = descriptors(&json, "index").unwrap_or_default().iter().map(|below| below.digest).collect();
         Self { descriptor, bytes, subject: subject(&json), artifact_type, annotations, is_image, below }
     }

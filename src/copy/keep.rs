@@ -190,7 +190,7 @@ fn archive(
             (order.notice)(&format!("a docker-archive holds no manifest: the digest {digest} is not in it"));
         }
     }
-    let staging = Staging::begin_file(path).map_err(&failed)?;
+    let staging = archive::begin(path).map_err(&failed)?;
     let blobs = bring(cargo, source, &staging, staging.path(), order)?;
     let entries = entries(cargo, tops).iter().map(Descriptor::to_json).collect();
     let pieces = cargo.blobs.values().map(|piece| &piece.descriptor);

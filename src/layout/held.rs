@@ -20,9 +20,21 @@ impl Held {
     /// # Errors
     /// What the disk reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
     pub fn wait(target: &Path, interrupt: &AtomicBool) -> io::Result<Self> {
+        Self::within(usize::MAX, target, interrupt)
+    }
+
+    /// As [`Held::wait`], but not for long: a copy from a registry may take hours.
+    ///
+    /// # Errors
+    /// As [`Held::wait`]; [`io::ErrorKind::WouldBlock`] if another process still holds it after 10 s.
+    pub fn soon(target: &Path, interrupt: &AtomicBool) -> io::Result<Self> {
+        Self::within(500, target, interrupt)
+    }
+
+    fn within(looks: usize, target: &Path, interrupt: &AtomicBool) -> io::Result<Self> {
         let made = target.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err());
         let made: Vec<PathBuf> = made.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned).collect();
-        match lock(target, interrupt) {
+        match lock(target, looks, interrupt) {
             Ok(folder) => Ok(Self { folder, made }),
             Err(error) => {
                 remove_empty(&made);
@@ -53,8 +65,9 @@ pub(super) fn remove_empty(folders: &[PathBuf]) {
     let _ = folders.iter().try_for_each(fs::remove_dir);
 }
 
-/// Locks the folder that stands at `target`, waiting for whoever has it; that one may leave another folder there.
-fn lock(target: &Path, interrupt: &AtomicBool) -> io::Result<File> {
+/// Locks the folder that stands at `target`, waiting for whoever has it; that one may leave another folder there. It is
+/// looked at 50 times a second.
+fn lock(target: &Path, mut looks: usize, interrupt: &AtomicBool) -> io::Result<File> {
     loop {
         let folder = match File::open(target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -69,7 +82,14 @@ fn lock(target: &Path, interrupt: &AtomicBool) -> io::Result<File> {
                 Err(fs::TryLockError::WouldBlock) if interrupt.load(Ordering::Relaxed) => {
                     return Err(io::ErrorKind::Interrupted.into());
                 }
-                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Err(fs::TryLockError::WouldBlock) if looks == 0 => {
+                    let why = "another rebake is writing to it; try again when that one is done";
+                    return Err(io::Error::new(io::ErrorKind::WouldBlock, why));
+                }
+                Err(fs::TryLockError::WouldBlock) => {
+                    looks -= 1;
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
                 Err(fs::TryLockError::Error(error)) => return Err(error),
             }
         }

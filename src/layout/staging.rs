@@ -138,9 +138,10 @@ impl Staging {
 
     /// For file systems that cannot exchange two names.
     fn put_without_exchange(&self, from: &Path) -> io::Result<()> {
-        if !self.target.is_dir() || self.target.is_symlink() {
-            fs::rename(from, &self.target)?;
-            return sync_parent(&self.target);
+        // An empty folder is replaced so, too.
+        match fs::rename(from, &self.target) {
+            Err(_) if self.target.is_dir() && !self.target.is_symlink() => {}
+            renamed => return renamed.and_then(|()| sync_parent(&self.target)),
         }
         // Not hidden and never swept: should rebake be killed between the two steps, this is the only good copy.
         let mut aside = self.target.clone().into_os_string();

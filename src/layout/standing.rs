@@ -1,7 +1,7 @@
 //! A layout that stands already: an image that would be written there is compared with it, and nothing is written.
 
 use super::OCI_LAYOUT;
-use crate::oci::{Blob, Digest, Sink};
+use crate::oci::{Blob, Digest, Sink, document};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -56,9 +56,6 @@ struct Compared {
     seen: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// No document is longer, in bytes.
-const LONGEST: usize = 4 << 20;
-
 /// What stands there is another image.
 fn other() -> io::Error {
     io::Error::other("another image stands there")
@@ -66,7 +63,7 @@ fn other() -> io::Error {
 
 impl Write for Compared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > LONGEST {
+        if (self.bytes.len() + bytes.len()) as u64 > document::LIMIT {
             return Err(other());
         }
         self.bytes.extend_from_slice(bytes);

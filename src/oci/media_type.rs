@@ -39,6 +39,12 @@ pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, MANIFEST | DOCKER_MANIFEST)
 }
 
+/// Whether it names an image's config, in either dialect.
+#[must_use]
+pub fn is_config(media_type: &str) -> bool {
+    matches!(media_type, CONFIG | DOCKER_CONFIG)
+}
+
 /// The OCI name of a layer's media type; `None` if it is no layer that can be copied freely.
 #[must_use]
 pub fn oci_layer(media_type: &str) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 pub mod annotation;
 mod descriptor;
 mod digest;
+pub mod document;
 pub mod json;
 pub mod media_type;
 mod name;

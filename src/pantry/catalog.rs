@@ -1,7 +1,7 @@
 //! The documents of a pantry: which recipes and which images it holds. Their text is canonical, so the same content is the
 //! same bytes.
 
-use crate::oci::{Descriptor, Digest, json, media_type};
+use crate::oci::{Descriptor, Digest, document, json, media_type};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,11 +179,10 @@ impl Image {
         let json = json::parse(bytes)?;
         let media_type = json.get("mediaType").and_then(Value::as_str).unwrap_or(media_type::MANIFEST);
         let manifest = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
-        let config = json.get("config").ok_or("names no config")?;
-        let layers = json.get("layers").and_then(Value::as_array).ok_or("has no list `layers`")?;
-        let blobs = std::iter::once(config).chain(layers).map(Descriptor::from_json);
-        let blobs = blobs.map(|found| found.map(|found| (found.digest, found.size)));
-        Ok(Self { manifest, blobs: blobs.collect::<Result<_, String>>()? })
+        let wrong = |error| format!("is no image's: {error}");
+        let named =
+            [document::config(&json).map_err(wrong)?].into_iter().chain(document::layers(&json).map_err(wrong)?);
+        Ok(Self { manifest, blobs: named.map(|found| (found.digest, found.size)).collect() })
     }
 }
 
@@ -218,8 +217,7 @@ impl Catalog {
         document: &mut dyn FnMut(&Descriptor) -> Result<Vec<u8>, String>,
     ) -> Result<(Self, Vec<Lost>), String> {
         let json = json::parse(index)?;
-        let listed = json.get("manifests").and_then(Value::as_array).ok_or("has no list `manifests`")?;
-        let listed = listed.iter().map(Descriptor::from_json).collect::<Result<Vec<_>, String>>()?;
+        let listed = document::members(&json).map_err(|error| format!("is no pantry's: {error}"))?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = listed.iter().find(|found| !seen.insert(found.digest)) {
             return Err(format!("names {} twice", twice.digest));

@@ -2,9 +2,10 @@
 //! is found out by planning them, which is left to others.
 
 use super::catalog::{Lost, PANTRY};
-use super::{Pantry, PantryError, TAG, read};
+use super::{Pantry, PantryError, TAG};
 use crate::layout::{self, IMAGE_NAME, OCI_LAYOUT};
 use crate::oci::{Digest, ImageName, json};
+use crate::source::image::read_document;
 use crate::store::hash;
 use serde_json::Value;
 use std::fmt;
@@ -104,7 +105,7 @@ impl Pantry {
                 let mut faults = vec![Fault::Document { path: path.clone(), why }];
                 // There is an index, and another one is named, or another length.
                 let file = folder.join(&path);
-                let sound = read(&file).is_ok_and(|bytes| Some(Digest::of(&bytes)) == digest);
+                let sound = read_document(&file).is_ok_and(|bytes| Some(Digest::of(&bytes)) == digest);
                 if sound || (!file.exists() && was_pantry(folder)) {
                     faults.push(Fault::Altered("index.json".into()));
                 }
@@ -130,7 +131,8 @@ impl Pantry {
 
     fn faults(&self, lost: &[Lost], interrupt: &AtomicBool) -> Result<Vec<Fault>, PantryError> {
         let mut faults = Vec::new();
-        let is_own = |name: &str, right: &dyn Fn(&[u8]) -> bool| read(&self.folder.join(name)).is_ok_and(|b| right(&b));
+        let is_own =
+            |name: &str, right: &dyn Fn(&[u8]) -> bool| read_document(&self.folder.join(name)).is_ok_and(|b| right(&b));
         if !is_own("oci-layout", &|bytes| bytes == OCI_LAYOUT || bytes == SKOPEOS_LAYOUT) {
             faults.push(Fault::Altered("oci-layout".into()));
         }

@@ -2,9 +2,9 @@
 //! two change places in one step.
 
 use super::catalog::{EMPTY, Image, Lost};
-use super::{Catalog, DOCUMENT, Distant, Packed, Pantry, PantryError, TAG};
+use super::{Catalog, Distant, Packed, Pantry, PantryError, TAG};
 use crate::layout::{self, Held, Staging};
-use crate::oci::{Descriptor, Digest, Sha256, Sink, media_type};
+use crate::oci::{Descriptor, Digest, Sha256, Sink, document, media_type};
 use crate::store::Found;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -203,13 +203,11 @@ impl<'a> Fill<'a> {
         manifest: Digest,
         open: impl Fn(Digest) -> io::Result<Box<dyn Read + 'b>>,
     ) -> Result<BTreeSet<Digest>, PantryError> {
-        let mut bytes = Vec::new();
-        let read = open(manifest).and_then(|reader| reader.take(DOCUMENT + 1).read_to_end(&mut bytes));
-        read.map_err(|error| self.failed(error))?;
-        let wrong = |why: String| PantryError::Image { digest: manifest, why };
-        if bytes.len() as u64 > DOCUMENT {
-            return Err(wrong(format!("is larger than {} MiB", DOCUMENT >> 20)));
-        }
+        let wrong = |why| PantryError::Image { digest: manifest, why };
+        let bytes = open(manifest).and_then(document::read).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => wrong(format!("cannot be read: {error}")),
+            _ => self.failed(error),
+        })?;
         let image = Image::read(&bytes).map_err(wrong)?;
         self.blob(manifest, image.manifest.size, || Ok(Box::new(io::Cursor::new(bytes))))?;
         for (digest, size) in &image.blobs {

@@ -23,19 +23,16 @@ pub use pack::{has_git, pack, unpack};
 
 use crate::layout::REF_NAME;
 use crate::oci::{Descriptor, Digest, json, media_type};
+use crate::source::image::read_document;
 use crate::store::{Found, hash};
 use catalog::Lost;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// The tag of a pantry's index, which is also its name.
 pub const TAG: &str = "pantry";
-/// Documents larger than this are refused (registries refuse them too).
-const DOCUMENT: u64 = 4 << 20;
 
 /// Why a pantry cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +118,7 @@ impl Pantry {
         let damaged =
             |what: &str, why: String| PantryError::Damaged { folder: folder.to_owned(), what: what.to_owned(), why };
         let path = folder.join("index.json");
-        let bytes = read(&path).map_err(|source| PantryError::Io { path, source })?;
+        let bytes = read_document(&path).map_err(|source| PantryError::Io { path, source })?;
         let json = json::parse(&bytes).map_err(|why| damaged("index.json", format!("is malformed: {why}")))?;
         let manifests = json.get("manifests").and_then(|manifests| manifests.as_array()).map(Vec::as_slice);
         let mut tagged = manifests
@@ -201,29 +198,13 @@ fn blob(folder: &Path, digest: Digest) -> PathBuf {
     folder.join("blobs/sha256").join(digest.hex())
 }
 
-/// Reads a regular file that is not long.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Without waiting, should it be a pipe.
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(nonblock).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(DOCUMENT + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > DOCUMENT {
-        true => Err(io::Error::other(format!("it is larger than {} MiB", DOCUMENT >> 20))),
-        false => Ok(bytes),
-    }
-}
-
 /// Reads a document, or tells what is wrong with it.
 fn document(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
     document_at(&blob(folder, descriptor.digest), descriptor)
 }
 
 fn document_at(path: &Path, descriptor: &Descriptor) -> Result<Vec<u8>, String> {
-    let bytes = read(path).map_err(|error| match error.kind() {
+    let bytes = read_document(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
         _ => format!("cannot be read: {error}"),
     })?;

@@ -2,10 +2,9 @@
 
 use super::auth::{Access, Reply};
 use super::error::{Action, RegistryError, RegistryErrorKind};
-use super::pull::MANIFEST;
 use super::{Repository, Way};
 use crate::net::Request;
-use crate::oci::json;
+use crate::oci::{document, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use url::Url;
@@ -55,7 +54,7 @@ impl Repository<'_> {
         let (mut seen, mut bytes) = (BTreeSet::new(), 0_usize);
         let headers = [("accept", accept)];
         while seen.insert(url.clone()) {
-            let request = Request { headers: &headers, ..Request::get(url.as_str(), MANIFEST) };
+            let request = Request { headers: &headers, ..Request::get(url.as_str(), document::LIMIT) };
             let reply = self.call(way, Access::Pull, &request, interrupt)?;
             bytes = bytes.saturating_add(reply.response.body.len());
             if bytes > BYTES || each(&reply)? > ENTRIES || seen.len() > PAGES {

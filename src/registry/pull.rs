@@ -4,13 +4,10 @@ use super::auth::Access;
 use super::error::{Action, RegistryError, RegistryErrorKind};
 use super::{Repository, Way};
 use crate::net::{HttpError, HttpErrorKind, Request};
-use crate::oci::{Descriptor, Digest, json, media_type};
+use crate::oci::{Descriptor, Digest, document, json, media_type};
 use crate::store::Part;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-
-/// The largest manifest that a registry has to take (distribution-spec, "Pushing Manifests").
-pub(super) const MANIFEST: u64 = 4 << 20;
 
 /// What a manifest may be.
 pub(super) const MANIFESTS: [&str; 4] =
@@ -66,7 +63,7 @@ impl Repository<'_> {
         let url = format!("{}/v2/{}/manifests/{reference}", way.base, self.name);
         let accept = MANIFESTS.join(", ");
         let headers = [("accept", accept.as_str())];
-        let request = Request { headers: &headers, ..Request::get(&url, MANIFEST) };
+        let request = Request { headers: &headers, ..Request::get(&url, document::LIMIT) };
         let reply = self.call(&way, Access::Pull, &request, interrupt)?;
         if reply.response.status != 200 {
             return Err(reply.error());

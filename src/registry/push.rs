@@ -2,10 +2,10 @@
 
 use super::auth::{Access, Reply, TOKEN};
 use super::error::{Action, RegistryError, RegistryErrorKind};
-use super::pull::{MANIFEST, MANIFESTS, Reference};
+use super::pull::Reference;
 use super::{Repository, Way};
 use crate::net::{Method, Request};
-use crate::oci::Digest;
+use crate::oci::{Digest, document};
 use std::sync::atomic::AtomicBool;
 use url::{Url, form_urlencoded};
 
@@ -26,23 +26,13 @@ impl Repository<'_> {
     /// # Errors
     /// All that [`RegistryErrorKind`] lists.
     pub fn has_blob(&self, digest: Digest, interrupt: &AtomicBool) -> Result<bool, RegistryError> {
-        self.has("blobs", digest, interrupt).map_err(|kind| self.failed(Action::Push, &digest, kind))
+        self.has(digest, interrupt).map_err(|kind| self.failed(Action::Push, &digest, kind))
     }
 
-    /// Whether a manifest is there; asked as [`Repository::has_blob`] asks.
-    ///
-    /// # Errors
-    /// All that [`RegistryErrorKind`] lists.
-    pub fn has_manifest(&self, digest: Digest, interrupt: &AtomicBool) -> Result<bool, RegistryError> {
-        self.has("manifests", digest, interrupt).map_err(|kind| self.failed(Action::Push, &digest, kind))
-    }
-
-    pub(super) fn has(&self, what: &str, digest: Digest, interrupt: &AtomicBool) -> Result<bool, RegistryErrorKind> {
+    pub(super) fn has(&self, digest: Digest, interrupt: &AtomicBool) -> Result<bool, RegistryErrorKind> {
         let way = self.registry.way(&self.host, interrupt)?;
-        let url = format!("{}/v2/{}/{what}/{digest}", way.base, self.name);
-        let accept = if what == "manifests" { MANIFESTS.join(", ") } else { "*/*".to_owned() };
-        let headers = [("accept", accept.as_str())];
-        let head = Request { method: Method::Head, headers: &headers, ..Request::get(&url, 0) };
+        let url = format!("{}/v2/{}/blobs/{digest}", way.base, self.name);
+        let head = Request { method: Method::Head, headers: &[("accept", "*/*")], ..Request::get(&url, 0) };
         let reply = self.call(&way, Access::Push, &head, interrupt)?;
         match reply.response.status {
             200 => Ok(true),
@@ -120,7 +110,8 @@ impl Repository<'_> {
         }
         let url = format!("{}/v2/{}/manifests/{reference}", way.base, self.name);
         let headers = [("content-type", media_type)];
-        let put = Request { method: Method::Put, headers: &headers, body: bytes, ..Request::get(&url, MANIFEST) };
+        let put =
+            Request { method: Method::Put, headers: &headers, body: bytes, ..Request::get(&url, document::LIMIT) };
         let Reply { response, pass } = self.call(way, Access::Push, &put, interrupt)?;
         if !(200..300).contains(&response.status) {
             return Err(RegistryErrorKind::of(&response, pass.file));
@@ -129,7 +120,7 @@ impl Repository<'_> {
             Some(found) => found,
             // It says nothing, or a digest of another kind.
             None => {
-                let request = Request { headers: &[("accept", media_type)], ..Request::get(&url, MANIFEST) };
+                let request = Request { headers: &[("accept", media_type)], ..Request::get(&url, document::LIMIT) };
                 let reply = self.call(way, Access::Push, &request, interrupt)?;
                 if reply.response.status != 200 {
                     return Err(reply.error());

@@ -4,9 +4,9 @@
 use super::auth::Reply;
 use super::error::{Action, RegistryError, RegistryErrorKind};
 use super::pages::listing;
-use super::pull::{MANIFEST, Reference};
+use super::pull::Reference;
 use super::{Repository, Way};
-use crate::oci::{Descriptor, Digest, json, media_type};
+use crate::oci::{Descriptor, Digest, document, json, media_type};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
@@ -90,8 +90,8 @@ impl Repository<'_> {
             }
             manifests.push(referrer.to_json());
             let bytes = json::canonical(&index);
-            if bytes.len() as u64 > MANIFEST {
-                return Err(failed(RegistryErrorKind::TooLarge { limit: MANIFEST }));
+            if bytes.len() as u64 > document::LIMIT {
+                return Err(failed(RegistryErrorKind::TooLarge { limit: document::LIMIT }));
             }
             self.push_manifest(Reference::Tag(&tag(subject)), media_type::INDEX, &bytes, interrupt)?;
         }

@@ -161,7 +161,7 @@ impl Upload<'_, '_> {
                 session = self.state(&at)?;
             }
             // The last answer may have been all that was lost.
-            if session.is_none() && self.repository.has("blobs", self.descriptor.digest, self.interrupt)? {
+            if session.is_none() && self.repository.has(self.descriptor.digest, self.interrupt)? {
                 return Ok(());
             }
         }

@@ -12,7 +12,8 @@ mod seen;
 
 pub use part::Part;
 
-use crate::oci::{Descriptor, Digest, Sha256, json};
+use crate::file;
+use crate::oci::{Descriptor, Digest, Sha256, document, json};
 use seen::{Note, Seen};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -21,9 +22,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// No manifest or index is longer, in bytes.
-const DOCUMENT: u64 = 4 << 20;
 
 /// How the names of parts begin whose digest nobody knows yet.
 const NEW: &str = "new-";
@@ -154,10 +152,9 @@ impl Store {
         let mut next: Vec<Digest> = digests.into_iter().collect();
         while let Some(digest) = next.pop() {
             let path = self.blobs().join(digest.hex());
-            let small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= DOCUMENT);
             if all.insert(digest)
-                && small
-                && let Ok(json) = fs::read(&path).map_err(drop).and_then(|bytes| json::parse(&bytes).map_err(drop))
+                && let Ok(bytes) = file::open(&path).and_then(document::read)
+                && let Ok(json) = json::parse(&bytes)
             {
                 let lists = ["manifests", "layers"].into_iter().filter_map(|name| json.get(name)?.as_array());
                 let named = lists.flatten().chain(json.get("config"));
@@ -300,12 +297,7 @@ impl Store {
 /// # Errors
 /// What the disk reports; any error once `interrupt` is set.
 pub fn hash(path: &Path, interrupt: &AtomicBool) -> io::Result<(Digest, u64)> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut file = File::options().read(true).custom_flags(nonblock).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
+    let mut file = file::open(path)?;
     let mut sha256 = Sha256::default();
     let mut buffer = vec![0; 256 << 10];
     loop {

@@ -3,7 +3,7 @@
 use super::{Source, TransportError};
 use crate::layer::decompress;
 use crate::layer::read::TarReader;
-use crate::oci::{Descriptor, Digest, Platform, json, media_type};
+use crate::oci::{Descriptor, Digest, Platform, document, media_type};
 use crate::source::archive::Member;
 use crate::source::image::{ImageError, Spot, Verified, Visit, descriptors, merged, platform_of};
 use serde_json::Value;
@@ -28,16 +28,12 @@ pub struct Document {
 }
 
 impl Document {
-    /// No document is larger; registries take no larger manifests (distribution-spec, "Pushing Manifests").
-    pub const LIMIT: u64 = 4 << 20;
-
     /// Holds bytes against their descriptor.
     ///
     /// # Errors
     /// [`ImageError::Digest`], [`ImageError::Broken`].
     pub fn new(descriptor: Descriptor, bytes: Vec<u8>) -> Result<Self, ImageError> {
-        let found = Digest::of(&bytes);
-        let what = || {
+        let json = document::held(&bytes, &descriptor).map_err(|error| {
             let kind = if media_type::is_index(&descriptor.media_type) {
                 "index"
             } else if media_type::is_manifest(&descriptor.media_type) {
@@ -45,20 +41,8 @@ impl Document {
             } else {
                 "config"
             };
-            format!("{kind} {}", descriptor.digest)
-        };
-        let broken = |why| ImageError::Broken { what: what(), why };
-        if bytes.len() as u64 > Self::LIMIT {
-            return Err(broken("it is larger than 4 MiB".to_owned()));
-        }
-        if found != descriptor.digest {
-            return Err(ImageError::Digest { what: what(), found });
-        }
-        if bytes.len() as u64 != descriptor.size {
-            let why = format!("it has {} bytes, where its descriptor says {}", bytes.len(), descriptor.size);
-            return Err(broken(why));
-        }
-        let json = json::parse(&bytes).map_err(broken)?;
+            ImageError::of(format!("{kind} {}", descriptor.digest), error)
+        })?;
         Ok(Self { descriptor, bytes, json })
     }
 
@@ -185,40 +169,19 @@ impl Source<'_> {
 
     /// A manifest with what it names; none if it is no image's.
     fn manifest(&self, document: Document) -> Result<Option<Manifest>, TransportError> {
-        let read = || -> Result<_, ImageError> {
-            let broken =
-                |why: String| ImageError::Broken { what: format!("manifest {}", document.descriptor.digest), why };
-            let config = document.json.get("config").ok_or_else(|| broken("it names no config".to_owned()))?;
-            let config = Descriptor::from_json(config).map_err(broken)?;
-            if !matches!(config.media_type.as_str(), media_type::CONFIG | media_type::DOCKER_CONFIG) {
-                return Ok(None);
-            }
-            let layers = document.json.get("layers").and_then(Value::as_array);
-            let layers = layers.ok_or_else(|| broken("it has no list `layers`".to_owned()))?;
-            let layers: Result<Vec<_>, _> =
-                layers.iter().map(|json| Descriptor::from_json(json).map_err(broken)).collect();
-            Ok(Some((config, layers?)))
-        };
-        let Some((config, blobs)) = read().map_err(|source| self.image_error(source))? else { return Ok(None) };
-        let config = self.document(&config, "config")?;
-        let broken = |why: String| {
-            let what = format!("config {}", config.descriptor.digest);
-            self.image_error(ImageError::Broken { what, why })
-        };
-        let diff_ids = config.json.pointer("/rootfs/diff_ids").and_then(Value::as_array).map(Vec::as_slice);
-        let diff_ids = diff_ids.unwrap_or_default();
-        if diff_ids.len() != blobs.len() {
-            return Err(broken(format!(
-                "the manifest has {} layers, the config {} diff_ids",
-                blobs.len(),
-                diff_ids.len()
-            )));
+        let wrong =
+            |what: &str, digest: Digest, error| self.image_error(ImageError::of(format!("{what} {digest}"), error));
+        let no_manifest = |error| wrong("manifest", document.descriptor.digest, error);
+        let config = document::config(&document.json).map_err(no_manifest)?;
+        if !media_type::is_config(&config.media_type) {
+            return Ok(None);
         }
-        let layers = blobs.into_iter().zip(diff_ids).map(|(descriptor, diff_id)| {
-            let diff_id = diff_id.as_str().unwrap_or_default().parse().map_err(broken)?;
-            Ok(Layer { descriptor, diff_id })
-        });
-        let layers = layers.collect::<Result<_, TransportError>>()?;
+        let blobs = document::layers(&document.json).map_err(no_manifest)?;
+        let config = self.document(&config, "config")?;
+        let diff_ids = document::diff_ids(&config.json, blobs.len());
+        let diff_ids = diff_ids.map_err(|error| wrong("config", config.descriptor.digest, error))?;
+        let layers =
+            blobs.into_iter().zip(diff_ids).map(|(descriptor, diff_id)| Layer { descriptor, diff_id }).collect();
         Ok(Some(Manifest { platform: platform_of(&config.json), document, config, layers }))
     }
 

@@ -723,6 +723,7 @@ fn arguments() {
     sandbox.write("layoutplus/oci-layout", "{}");
     sandbox.write("layoutplus/important", "mine");
     sandbox.write("file", "");
+    sandbox.write("notes.txt", "Call them at nine.\n");
     sandbox.write("folder/x", "");
     std::os::unix::fs::symlink("folder", sandbox.path("link")).unwrap();
     fs::create_dir(sandbox.path("none")).unwrap();
@@ -745,6 +746,8 @@ fn arguments() {
         (&["good", "-o", "link"], "it is a symlink"),
         (&["good", "-o", "/"], "oci:/"),
         (&["good", "-o", "oci-archive:folder"], "a folder stands there"),
+        (&["good", "-o", "oci-archive:notes.txt"], "is no image archive; name another, or remove it first"),
+        (&["good", "-o", "docker-archive:notes.txt"], "is no image archive; name another, or remove it first"),
         (&["good", "-o", "oci-archive:file/x.tar"], "/file is no folder"),
         (&["good", "same", "-o", "new"], "-o is the place of one image"),
         (&["good", "same"], "both write rebake-out/app"),

@@ -229,6 +229,7 @@ fn a_debian_root_file_system_bakes_twice_to_the_same_and_runs() {
     fs::create_dir(work.join("elsewhere")).expect("a folder");
     fs::rename(work.join("rootfs"), work.join("elsewhere/rootfs")).expect("moved");
     let again = run(std::process::Command::new(release())
+        .env("REBAKE_CACHE", crate::support::cache())
         .args(["build", "--jobs", "3"])
         .arg(work.join("elsewhere/rootfs"))
         .args(["-o", &format!("oci:{}:one", work.join("two").display())]));

@@ -1,5 +1,6 @@
 //! A folder of its own for a test, the built binary run in it, and what a judge of its state needs.
 
+use crate::support::cache;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ impl Sandbox {
     pub fn wrapped(&self, around: &[&str], arguments: &[&str]) -> Command {
         let mut words = around.iter().chain(&[REBAKE]).chain(arguments);
         let mut command = Command::new(words.next().unwrap());
-        command.args(words).current_dir(self.0.path()).stdin(Stdio::null());
+        command.args(words).current_dir(self.0.path()).env("REBAKE_CACHE", cache()).stdin(Stdio::null());
         for name in ["SOURCE_DATE_EPOCH", "NO_COLOR", "COLUMNS", "TMPDIR"] {
             command.env_remove(name);
         }

@@ -195,7 +195,8 @@ fn hashed(mut content: impl Read) -> Option<(Digest, u64)> {
 fn zip(content: &Slice, interrupt: &AtomicBool) -> Option<Vec<Member>> {
     let mut left = PLAIN;
     let mut archive = ::zip::ZipArchive::new(io::BufReader::new(content.reader())).ok()?;
-    if archive.len() > MEMBERS {
+    // Of members with one name only the last would be seen.
+    if archive.len() > MEMBERS || archive.has_duplicate_names() {
         return None;
     }
     (0..archive.len())

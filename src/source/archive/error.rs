@@ -91,6 +91,11 @@ pub enum Fault {
     /// The zip archive is truncated, corrupt, or of a kind that cannot be read.
     #[error("{0}")]
     Zip(#[from] zip::result::ZipError),
+    /// Programs differ in which of them they take, and `zip` shows the last alone.
+    #[error(
+        "has members with the very same name, of which one program takes the first and another the last: pack it again"
+    )]
+    Twice,
     /// The content of a zip member is truncated or corrupt.
     #[error("is truncated or corrupt: {0}")]
     Content(#[source] io::Error),

@@ -18,14 +18,14 @@ pub(in crate::source) use members::{Members, symlink};
 pub use slice::Slice;
 pub(crate) use spool::Spool;
 
+use crate::file;
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
 use crate::tree::{Attributes, EntryPath, Kind};
 use slice::{Backing, Known, Stamp};
 use std::convert::Infallible;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,9 +96,7 @@ impl From<Fault> for Trouble {
 /// # Errors
 /// See [`Fault`].
 pub fn open(path: &Path, scratch: &Path, limits: &Limits, interrupt: &AtomicBool) -> Result<Archive, ArchiveError> {
-    // Without waiting, should it be a pipe.
-    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    match OpenOptions::new().read(true).custom_flags(nonblock).open(path) {
+    match file::open_any(path) {
         Ok(file) => from_file(file, path, scratch, limits, interrupt),
         Err(error) => Err(ArchiveError::unopened(path, error)),
     }

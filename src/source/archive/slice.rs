@@ -1,11 +1,12 @@
 //! A run of bytes in a file that can be read at any time, from any thread.
 
+use crate::file;
 use crate::layer::write::Identity;
 use crate::record;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,13 +84,8 @@ impl Slice {
     /// # Errors
     /// If it is none, or cannot be opened.
     pub fn file(path: &Path) -> io::Result<Self> {
-        // Without waiting, should it be a pipe.
-        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = File::options().read(true).custom_flags(nonblock).open(path)?;
+        let file = file::open(path)?;
         let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
         let (stamp, known) = (Some(Stamp::of(&metadata)), Some(Known::of(&metadata)));
         Ok(Self { backing: Arc::new(Backing { file, stamp, known }), offset: 0, len: metadata.size() })
     }

@@ -187,12 +187,12 @@ fn a_change_of_the_archive_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (path, slice) = on_disk(dir.path());
     assert_eq!(content(&slice).unwrap(), "content");
-    let archive = OpenOptions::new().write(true).open(&path).unwrap();
+    let archive = File::options().write(true).open(&path).unwrap();
     archive.set_len(515).unwrap();
     assert!(content(&slice).unwrap_err().to_string().ends_with("changed while it was read"));
 
     let (path, slice) = on_disk(dir.path());
-    let archive = OpenOptions::new().write(true).open(&path).unwrap();
+    let archive = File::options().write(true).open(&path).unwrap();
     archive.write_all_at(b"CONTENT", 512).unwrap();
     archive.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert!(content(&slice).unwrap_err().to_string().ends_with("changed while it was read"));
@@ -223,4 +223,21 @@ fn zip_without_unix_modes() {
     let modes: Vec<_> = open_bytes(&bytes).unwrap().members.iter().map(|m| m.attributes.mode).collect();
     assert_eq!(modes[..3], [0o755, 0o644, 0o750]);
     assert_eq!(open_bytes(&bytes).unwrap().members[1].attributes.mtime, 981_173_106);
+}
+
+#[test]
+fn a_zip_with_two_members_of_one_name_is_refused() {
+    use ::zip::write::{SimpleFileOptions, ZipWriter};
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in [("good", "first"), ("evil", "second")] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    let mut bytes = zip.finish().unwrap().into_inner();
+    assert_eq!(list(&bytes), ["/good=first", "/evil=second"]);
+    // The writer refuses to do it, so the name is changed where it stands.
+    while let Some(at) = bytes.windows(4).position(|name| name == b"evil") {
+        bytes[at..at + 4].copy_from_slice(b"good");
+    }
+    assert!(open_bytes(&bytes).unwrap_err().to_string().contains("members with the very same name"));
 }

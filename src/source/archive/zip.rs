@@ -24,8 +24,7 @@ const S_IFLNK: u32 = 0o120_000;
 /// 1980-01-01T00:00:00Z, the first time that a zip can say: that of a member whose time is none.
 const DOS_EPOCH: i64 = 315_532_800;
 
-/// Reads all members, in the order of the central directory. (Of several with the very same name `zip` knows only the
-/// last, in the place of the first.)
+/// Reads all members, in the order of the central directory.
 pub(super) fn read(
     file: &File,
     interrupt: &AtomicBool,
@@ -33,6 +32,9 @@ pub(super) fn read(
     members: &mut Members<'_>,
 ) -> Result<(), Trouble> {
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(Fault::Zip)?;
+    if zip.has_duplicate_names() {
+        return Err(Fault::Twice.into());
+    }
     for index in 0..zip.len() {
         let name = zip.by_index_data(index).map_err(Fault::Zip)?.name_raw().to_vec();
         member(&mut zip, index, interrupt, spool, members).map_err(|fault| Trouble { member: Some(name), fault })?;

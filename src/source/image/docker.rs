@@ -1,9 +1,11 @@
 //! What `docker save` writes: a `manifest.json` that names a config and layers by file name. It has no manifest in the
 //! sense of the specification; its layers become descriptors by what their bytes are.
 
-use super::{Blob, Image, ImageError, Layer, Place, broken, check_platform, diff_ids};
+use super::error::broken;
+use super::place::{Blob, Place};
+use super::{Image, ImageError, Layer, check_platform};
 use crate::layer::decompress::Compression;
-use crate::oci::{Descriptor, Digest, ImageName, Platform, Sha256, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Sha256, document, json, media_type};
 use serde_json::Value;
 use std::io::{self, Read};
 
@@ -39,12 +41,9 @@ pub(super) fn saved(place: &Place, name: &ImageName) -> Result<Saved, ImageError
     let config = image.get("Config").and_then(file).ok_or_else(|| broken("manifest.json", "it names no Config"))?;
     let bytes = place.read(&config)?;
     held(&config, Digest::of(&bytes), "config")?;
-    let diff_ids = diff_ids(&json::parse(&bytes).map_err(|why| broken(config, why))?)?;
     let names = image.get("Layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    if names.len() != diff_ids.len() {
-        let why = format!("it names {} layers, the config {} diff_ids", names.len(), diff_ids.len());
-        return Err(broken("manifest.json", why));
-    }
+    let json = json::parse(&bytes).map_err(|why| broken(config, why))?;
+    let diff_ids = document::diff_ids(&json, names.len()).map_err(|error| ImageError::of("config", error))?;
     let layers = names.iter().zip(diff_ids).map(|(name, diff_id)| {
         let name = file(name).ok_or_else(|| broken("manifest.json", "a layer has no name"))?;
         let blob = place.blob(&name)?;

@@ -1,10 +1,76 @@
-//! The files of a layout as they lie there, for whoever judges them: no symlink is followed, no pipe waited for.
+//! The files of a layout or archive as they lie there, for whoever reads on or judges them: no pipe is waited for.
 
-use super::{Blob, Blobs, Place, open_file};
+use super::ImageError;
+use super::docker::{self, Saved};
+use super::place::{Blob, Place, blob_name};
+use crate::file;
+use crate::oci::{Digest, ImageName};
 use crate::tree::Printable;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// The blobs and documents of images in a layout or archive on disk, as they are.
+pub struct Blobs {
+    place: Place,
+}
+
+impl Blobs {
+    /// Opens the place that `name` says. Relative paths start at `folder`; archives that are compressed are unpacked into
+    /// `scratch`.
+    ///
+    /// # Errors
+    /// See [`ImageError`].
+    pub fn open(name: &ImageName, folder: &Path, scratch: &Path, interrupt: &AtomicBool) -> Result<Self, ImageError> {
+        Ok(Self { place: Place::open(name, folder, scratch, interrupt)? })
+    }
+
+    /// Its `index.json`.
+    ///
+    /// # Errors
+    /// If it is no image layout, or the file cannot be read or is too large.
+    pub fn index(&self) -> Result<Vec<u8>, ImageError> {
+        self.place.index()
+    }
+
+    /// A small file of the layout by its name.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than a document may be.
+    pub fn file(&self, name: &str) -> Result<Vec<u8>, ImageError> {
+        self.place.read(name)
+    }
+
+    /// The image of a docker-archive that `name` says.
+    ///
+    /// # Errors
+    /// See [`ImageError`].
+    pub fn saved(&self, name: &ImageName) -> Result<Saved, ImageError> {
+        docker::saved(&self.place, name)
+    }
+
+    /// Opens a blob; its bytes are not checked.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn blob(&self, digest: Digest) -> io::Result<Box<dyn Read + Send>> {
+        let blob = self.place.blob(&blob_name(digest)).map_err(|error| match error {
+            ImageError::Io { source, .. } => source,
+            error => io::Error::other(error.to_string()),
+        })?;
+        blob.open()
+    }
+
+    /// A manifest, index or config; its bytes are not checked.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than such a document is.
+    pub fn document(&self, digest: Digest) -> Result<Vec<u8>, ImageError> {
+        self.place.read(&blob_name(digest))
+    }
+}
 
 /// What lies under a name.
 pub enum Lying {
@@ -52,7 +118,7 @@ impl Blobs {
         if !(metadata.is_file() || leads) {
             return Ok(Some(Lying::Other));
         }
-        let file = open_file(&path)?;
+        let file = file::open(&path)?;
         let length = file.metadata()?.len();
         Ok(Some(Lying::File { reader: Box::new(file), length }))
     }

@@ -1,7 +1,9 @@
 //! Which image: the descriptor that a name means in a layout, and the manifest for a platform below an index.
 
-use super::{ImageError, broken, checked, config_of};
-use crate::oci::{Descriptor, Digest, ImageName, Platform, annotation, media_type};
+use super::ImageError;
+use super::error::broken;
+use super::place::checked;
+use crate::oci::{Descriptor, Digest, ImageName, Platform, annotation, document, media_type};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -27,9 +29,9 @@ pub fn manifest_for(
 /// Gives a document as JSON, held against its descriptor.
 type Documents<'a> = dyn FnMut(&Descriptor, &str) -> Result<Value, ImageError> + 'a;
 
-pub(super) fn find(top: &Descriptor, platform: &Platform, document: &mut Documents) -> Result<Descriptor, ImageError> {
+pub(super) fn find(top: &Descriptor, platform: &Platform, read: &mut Documents) -> Result<Descriptor, ImageError> {
     let mut found = Seen::default();
-    resolve(document, top, platform, DEPTH, &mut found)?.ok_or_else(|| {
+    resolve(read, top, platform, DEPTH, &mut found)?.ok_or_else(|| {
         found.platforms.sort();
         found.platforms.dedup();
         ImageError::Platform { wanted: platform.clone(), available: found.platforms }
@@ -41,9 +43,7 @@ pub(super) fn find(top: &Descriptor, platform: &Platform, document: &mut Documen
 /// # Errors
 /// [`ImageError::Broken`].
 pub fn descriptors(index: &Value, what: &str) -> Result<Vec<Descriptor>, ImageError> {
-    let manifests = index.get("manifests").and_then(Value::as_array);
-    let manifests = manifests.ok_or_else(|| broken(what, "it has no list `manifests`"))?;
-    manifests.iter().map(|json| Descriptor::from_json(json).map_err(|why| broken(what, why))).collect()
+    document::members(index).map_err(|error| ImageError::of(what, error))
 }
 
 /// The descriptor in `index.json` that has the tag; without a tag the only one there is, for the platform at least.
@@ -102,7 +102,7 @@ const DOCUMENTS: usize = 1000;
 
 /// Follows indexes to the manifest for the platform, noting in `seen` which platforms there are.
 fn resolve(
-    document: &mut Documents,
+    read: &mut Documents,
     top: &Descriptor,
     platform: &Platform,
     depth: usize,
@@ -123,7 +123,7 @@ fn resolve(
     if seen.documents.len() > DOCUMENTS {
         return Err(broken("index", format!("more than {DOCUMENTS} documents have to be read to find a platform")));
     }
-    let index = document(top, "index")?;
+    let index = read(top, "index")?;
     for descriptor in descriptors(&index, "index")? {
         match &descriptor.platform {
             Some(other) if !same_platform(other, platform) => seen.platforms.push(other.to_string()),
@@ -131,15 +131,16 @@ fn resolve(
                 if !seen.documents.insert(descriptor.digest) || seen.documents.len() > DOCUMENTS {
                     continue;
                 }
-                let manifest = document(&descriptor, "manifest")?;
-                let config = document(&config_of(&manifest)?, "config")?;
+                let manifest = read(&descriptor, "manifest")?;
+                let config = document::config(&manifest).map_err(|error| ImageError::of("manifest", error))?;
+                let config = read(&config, "config")?;
                 match platform_of(&config) {
                     Some(other) if same_platform(&other, platform) => return Ok(Some(descriptor)),
                     other => seen.platforms.extend(other.map(|other| other.to_string())),
                 }
             }
             _ => {
-                if let Some(found) = resolve(document, &descriptor, platform, depth - 1, seen)? {
+                if let Some(found) = resolve(read, &descriptor, platform, depth - 1, seen)? {
                     return Ok(Some(found));
                 }
             }

@@ -4,7 +4,8 @@
 //! image takes no more room than itself.
 
 use super::change::{Change, relative};
-use super::{Image, ImageError, broken};
+use super::error::broken;
+use super::{Image, ImageError};
 use crate::layer::read::{RawEntry, RawKind};
 use crate::source::archive::{ArchiveError, Fault, Limits, Member, Members, Slice, Spool, symlink};
 use crate::source::files::InputMember;

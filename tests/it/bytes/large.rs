@@ -24,7 +24,11 @@ fn home(compression: &str) -> TempDir {
 /// Builds, and tells how much memory that took at most, in bytes.
 fn build(home: &Path) -> u64 {
     let mut command = Command::new(release());
-    command.current_dir(home).args(["build", "-o", "out", "--jobs", "4"]).stdout(Stdio::null());
+    command
+        .current_dir(home)
+        .env("REBAKE_CACHE", crate::support::cache())
+        .args(["build", "-o", "out", "--jobs", "4"])
+        .stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;

@@ -393,3 +393,30 @@ fn configs_are_judged() {
         ("no JSON", |l| l.config_text(|_| "x".to_owned()), "json"),
     ]);
 }
+
+#[test]
+fn names_that_differ_in_case_only_are_told() {
+    hold(&[
+        ("of a list", |l| l.manifest(|manifest| manifest["Layers"] = json!([])), "~field-case"),
+        ("of a descriptor", |l| layer(l, |layer| layer["DIGEST"] = "x".into()), "~field-case"),
+        ("with a long s", |l| layer(l, |layer| layer["\u{17f}ize"] = 1.into()), "~field-case"),
+        (
+            "alone",
+            |l| {
+                l.config(|config| {
+                    config["config"]["entrypoint"] = json!(["/bin/other"]);
+                    config["config"].as_object_mut().expect("an object").remove("Entrypoint");
+                })
+            },
+            "~field-case",
+        ),
+        ("not judged otherwise", |l| l.config(|config| config["config"]["healthcheck"] = json!({})), "~field-case"),
+        ("an index in a manifest", |l| l.manifest(|manifest| manifest["Manifests"] = json!([])), "~field-case"),
+        ("a label is no field", |l| l.config(|c| c["config"]["Labels"] = json!({ "a": "1", "A": "2" })), ""),
+        (
+            "the same name twice",
+            |l| l.config_text(|config| config.to_string().replacen('{', "{\"os\":\"linux\",", 1)),
+            "json",
+        ),
+    ]);
+}

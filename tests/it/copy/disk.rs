@@ -1,10 +1,13 @@
 //! Layouts and archives.
 
-use super::{ONE, TWO, built, digest, document, fails, index, ok, recipe, sound, tags, tried};
+use super::{ONE, TWO, built, command, digest, document, fails, index, ok, recipe, sound, tags, tried};
 use crate::support::clients::skopeo;
 use crate::support::{Work, needs, run, tool};
 use serde_json::json;
 use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn a_copied_layout_is_the_same_layout() {
@@ -61,6 +64,42 @@ fn a_layout_is_added_to_and_nothing_of_it_is_lost() {
     fs::write(&path, bytes).expect("a blob");
     ok(&work, &["copy", "app.layout", "oci:all:two"]);
     sound(&work, "all");
+}
+
+#[test]
+fn a_build_waits_for_a_copy_but_not_for_ever() {
+    let work = Work::new();
+    let first = digest(&built(&work, "example.com/one", ONE));
+    recipe(&work, "example.com/one", TWO);
+    let build =
+        || command(&work, &["build", "app", "-o", "oci:app.layout"]).stdout(Stdio::null()).spawn().expect("a build");
+    let layout = fs::File::open(work.join("app.layout")).expect("the layout");
+    layout.lock().expect("what a copy does");
+    assert!(fails(&work, &["build", "app", "-o", "oci:app.layout"]).contains("another rebake is writing to it"));
+    let mut waiting = build();
+    sleep(Duration::from_secs(1));
+    assert_eq!(waiting.try_wait().expect("a child"), None);
+    assert_eq!(tags(&work, "app.layout")[0].1, first);
+    layout.unlock().expect("what a copy does when it is done");
+    assert!(waiting.wait().expect("an end").success());
+    assert_ne!(tags(&work, "app.layout")[0].1, first);
+}
+
+/// Whichever of the two comes first, both are content.
+#[test]
+fn a_build_and_a_copy_at_once() {
+    let work = Work::new();
+    built(&work, "example.com/one", TWO);
+    ok(&work, &["copy", "oci:app.layout:1.2", "oci:other:other"]);
+    for round in 0..40 {
+        recipe(&work, &format!("example.com/one-{round}"), ONE);
+        let copy = command(&work, &["copy", "oci:other:other", "oci:app.layout:other"]).stdout(Stdio::null()).spawn();
+        ok(&work, &["build", "app", "-o", "oci:app.layout"]);
+        assert!(copy.expect("a copy").wait().expect("an end").success());
+        let there: Vec<String> = tags(&work, "app.layout").into_iter().map(|(tag, _)| tag).collect();
+        assert_eq!(there.iter().filter(|tag| *tag != "other").collect::<Vec<_>>(), ["1.2", "latest"], "{there:?}");
+    }
+    sound(&work, "app.layout");
 }
 
 #[test]
@@ -195,6 +234,47 @@ fn what_must_not_be_written_to_is_refused() {
     let pinned = format!("oci:new@{printed}");
     assert_eq!(ok(&work, &["copy", "app.layout", &pinned]), pinned);
     assert_eq!(tags(&work, "new"), [("-".to_owned(), printed)]);
+}
+
+/// Image archives of every kind, and what is none: `rebake copy X oci-archive:notes.txt` is a slip.
+#[test]
+fn only_an_archive_is_replaced_by_one() {
+    let work = Work::new();
+    built(&work, "example.com/app", ONE);
+    for transport in ["oci-archive", "docker-archive"] {
+        ok(&work, &["copy", "app.layout", &format!("{transport}:{transport}")]);
+    }
+    run(tool("tar").args(["-czf", "by-hand", "-C", "app.layout", "."]).current_dir(work.path()));
+    run(tool("tar").args(["-cf", "backup", "app"]).current_dir(work.path()));
+    run(tool("tar").args(["-czf", "backup-gz", "./app"]).current_dir(work.path()));
+    let whole = work.read("oci-archive");
+    work.write("cut-short", &whole[..whole.len() / 2]);
+    work.write("empty", "");
+    work.write("notes", "Call them at nine.\n");
+    work.write("zeros", [0; 4096]);
+    let mut good = vec!["oci-archive", "docker-archive", "by-hand", "cut-short", "empty", "new"];
+    if needs(&["skopeo"]) {
+        let from = format!("oci:{}:1.2", work.join("app.layout").display());
+        for transport in ["oci-archive", "docker-archive"] {
+            let to = work.join(format!("skopeo-{transport}"));
+            skopeo::copy(&from, &format!("{transport}:{}:x/y:1", to.display()), &[]);
+        }
+        good.extend(["skopeo-oci-archive", "skopeo-docker-archive"]);
+    }
+    for file in ["backup", "backup-gz", "notes", "zeros"] {
+        let before = work.read(file);
+        for transport in ["oci-archive", "docker-archive"] {
+            let error = fails(&work, &["copy", "app.layout", &format!("{transport}:{file}")]);
+            assert!(error.contains("the file that stands there is no image archive; name another"), "{file}: {error}");
+        }
+        assert_eq!(work.read(file), before);
+    }
+    for file in good {
+        ok(&work, &["copy", "app.layout", &format!("oci-archive:{file}")]);
+        assert_eq!(work.read(file), whole, "{file}");
+        ok(&work, &["build", "app", "-o", &format!("docker-archive:{file}")]);
+        assert_ne!(work.read(file), whole, "{file}");
+    }
 }
 
 #[test]

@@ -225,7 +225,7 @@ pub fn wrapped(wrapper: &[&str], program: &OsStr) -> Command {
             command
         }
     };
-    command.env_remove("SOURCE_DATE_EPOCH").stdin(Stdio::null());
+    command.env_remove("SOURCE_DATE_EPOCH").env("REBAKE_CACHE", crate::support::cache()).stdin(Stdio::null());
     command
 }
 

@@ -20,7 +20,15 @@ pub use process::{Output, attempt, attempt_within, run, signal, tool};
 pub use sample::{Sample, sha256};
 pub use work::Work;
 
-/// The program under test, in no particular folder and with the environment of the test.
+/// The program under test, in no particular folder, with the environment of the test and a cache of its own.
 pub fn rebake() -> std::process::Command {
-    std::process::Command::new(env!("CARGO_BIN_EXE_rebake"))
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rebake"));
+    command.env("REBAKE_CACHE", cache());
+    command
+}
+
+/// A cache for whatever the thread runs, empty at first and gone with it; each test is a thread.
+pub fn cache() -> std::path::PathBuf {
+    thread_local!(static CACHE: Work = Work::new());
+    CACHE.with(|cache| cache.path().to_owned())
 }

@@ -6,7 +6,7 @@ mod from;
 
 use super::inputs::Inputs;
 use super::owners;
-use super::{Context, Pinned, instant};
+use super::{Context, Pinned, consumed, instant};
 use crate::recipe::{
     Capabilities, Diagnostic, Filter, Layer, Link, Mkdir, Modes, Owner, Recipe, Remove, Span, Spanned, Statement,
     Template, Variables, Write,

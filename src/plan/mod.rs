@@ -165,6 +165,18 @@ impl Plan {
     }
 }
 
+/// The items of a long list, whose memory is given back on the way: what they become grows as the list shrinks.
+fn consumed<T>(mut list: Vec<T>) -> impl Iterator<Item = T> {
+    const STEP: usize = 1 << 14;
+    list.reverse();
+    std::iter::from_fn(move || {
+        if list.len() % STEP == 0 {
+            list.shrink_to_fit();
+        }
+        list.pop()
+    })
+}
+
 /// An image's `created`: the recipe's word, else `SOURCE_DATE_EPOCH`, else 1970.
 fn created(recipe: &Recipe<Pinned>, context: Context) -> Result<i64, Vec<Diagnostic>> {
     match recipe.image.created.as_ref().map(|created| (created.value, created.span)) {

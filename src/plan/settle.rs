@@ -1,6 +1,7 @@
 //! What the statements ask for becomes one tree: symlinks in the way are followed, folders above are added, each path is
 //! settled once, and what disagrees is reported with both its statements.
 
+use super::consumed;
 use super::gather::{Gathered, Work};
 use crate::recipe::{Diagnostic, Span};
 use crate::source::Content;
@@ -32,7 +33,7 @@ pub fn settle(mut gathered: Gathered, work: &Work, mistakes: &mut Vec<Diagnostic
     let statements = gathered.entries.iter().filter(|(_, entry)| solid(entry)).map(|(path, _)| path);
     settling.solid = statements.filter(|path| work.lower.link(path).is_some()).cloned().collect();
     settling.find_links(&gathered.entries);
-    for (path, entry) in gathered.entries {
+    for (path, entry) in consumed(gathered.entries) {
         settling.entry(path, entry);
     }
     settling.hard_links(gathered.hard_links);

@@ -1,7 +1,7 @@
 //! `[[layer.copy]]`: a file, a folder or what a pattern matches, from beside the recipe or from an input.
 
 use super::from::{Source, Taken, plain};
-use super::{Gathering, Mistakes};
+use super::{Gathering, Mistakes, consumed};
 use crate::recipe::{Copy, Diagnostic, From};
 use crate::source::disk;
 use crate::source::filter::{self, Filter, Ignore};
@@ -186,7 +186,7 @@ impl Gathering<'_, '_> {
         }
         let to = self.place(&copy.to)?;
         let mut folders: BTreeMap<Box<[u8]>, Found> = BTreeMap::new();
-        for (name, found) in found {
+        for (name, found) in consumed(found) {
             // Every folder on the way to what is copied comes along, also one that no pattern names. Innermost first:
             // where one is known, those above it are.
             let ways = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');

@@ -47,7 +47,7 @@ pub enum Level {
     /// Small.
     #[default]
     Default,
-    /// Some 6 or 7 % larger, and done in little more than half the time.
+    /// Some 5 % larger, and done in about three quarters of the time.
     Fast,
 }
 

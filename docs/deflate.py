@@ -33,34 +33,39 @@ def encode(level, dic, block):
     K = 0x9E3779B1
     at = len(dic)
     if level == "default":
-        link4, link3, l4, l3 = [], [], {}, {}
+        link, table4, table3 = [], {}, {}
         for n in range(end):
-            h4, h3 = (four(n) * K & 0xffffffff) >> 16, (four(n) * 256 % 2**32 * K & 0xffffffff) >> 17
-            link4.append(l4.get(h4)); link3.append(l3.get(h3)); l4[h4] = n; l3[h3] = n
+            h = (four(n) * K & 0xffffffff) >> 15
+            link.append(table4.get(h, 0)); table4[h] = n % 65536
+        def note(n):
+            h = (four(n) * 256 % 2**32 * K & 0xffffffff) >> 17
+            old = table3.get(h, 0)
+            table3[h] = n % 65536
+            return (n - old) % 65536 or 65536
         def chain(n, reach, count):
-            c = link4[n]
-            while count and c is not None and n - c <= reach:
+            c, last = n, 0
+            for _ in range(count):
+                d = (n - link[c]) % 65536 or 65536
+                if d > reach or d <= last: return
+                c, last = n - d, d
                 yield c
-                c = link4[c]; count -= 1
         for limit in limits:
             while at < min(limit, end - 2):
                 top = min(258, end - at)
                 m = None
-                for c in chain(at, min(at, W), 4):
-                    if four(c) == four(at):
-                        m = (common(c, at, top), at - c); break
+                d3 = note(at)
+                for c in chain(at, min(at, W), 1):
+                    if four(c) == four(at): m = (common(c, at, top), at - c)
+                if not m and d3 <= min(at, 4096) and Z[at - d3:at - d3 + 3] == Z[at:at + 3]:
+                    m = (3, d3)
                 if not m:
-                    c = link3[at]
-                    if c is not None and at - c <= min(at, 4096) and Z[c:c + 3] == Z[at:at + 3]:
-                        m = (3, at - c)
-                if not m:
-                    at += 1 + min((at - start) >> 9, 15); continue
+                    at += 1 + min((at - start) >> 8, 15); continue
                 L, D = m
                 while L < 64 and at < limit and at < end - 2 and L < min(258, end - at):
                     top = min(258, end - at)
                     o = max(L - 3, 1)
                     got = None
-                    for c in chain(at + o, min(at, W), 12):
+                    for c in chain(at + o, min(at, W), 3):
                         if four(c) != four(at + o): continue
                         d = at + o - c
                         for s in (0, 1, 2):
@@ -75,6 +80,7 @@ def encode(level, dic, block):
                     s, L, D = got
                     at += s
                 token(at, L, D)
+                note(at + 1); note(at + L - 1)
                 at += L
     else:
         table = [(0, 0)] * (1 << 14)

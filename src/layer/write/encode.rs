@@ -15,7 +15,7 @@ const ZSTD_LEVEL: i32 = 3;
 #[must_use]
 pub fn id(compression: Compression) -> &'static str {
     match compression {
-        Compression::Gzip => "gzip: edition 2026, 512 KiB",
+        Compression::Gzip => "gzip: edition 2026, second draft, 512 KiB",
         Compression::GzipFast => "gzip: edition 2026, fast, 512 KiB",
         Compression::Zstd => "zstd: 1.5.7, level 3, 2 MiB",
         Compression::None => "none",

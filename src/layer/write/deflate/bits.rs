@@ -13,16 +13,16 @@ pub struct Bits {
 }
 
 impl Bits {
-    /// Takes the lowest `count` bits of `bits`, whose others are 0. At most 56 between two flushes.
+    /// Takes the lowest `count` bits of `bits`, whose others are 0. At most 56.
     #[inline(always)]
-    pub fn add(&mut self, bits: u64, count: u32) {
+    fn add(&mut self, bits: u64, count: u32) {
         self.held |= bits << (self.count & 63);
         self.count = self.count.wrapping_add(count);
     }
 
     /// Writes what makes whole bytes.
     #[inline(always)]
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         let Some(target) = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) else {
             return self.grow();
         };
@@ -40,7 +40,8 @@ impl Bits {
         self.flush();
     }
 
-    /// Takes few bits and writes what makes whole bytes.
+    /// Takes the lowest `count` bits of `bits`, whose others are 0, and writes what makes whole bytes. At most 56.
+    #[inline(always)]
     pub fn put(&mut self, bits: u64, count: u32) {
         self.add(bits, count);
         self.flush();

@@ -136,36 +136,63 @@ impl Codes {
     }
 }
 
+/// Codes in a row, which are then written at once: so that they need not wait for what was written before.
+#[derive(Default)]
+struct Word {
+    bits: u64,
+    count: u32,
+}
+
+impl Word {
+    /// Takes the lowest `count` bits of `bits`, whose others are 0.
+    #[inline(always)]
+    fn add(&mut self, bits: u32, count: u32) {
+        self.bits |= u64::from(bits) << (self.count & 63);
+        self.count = self.count.wrapping_add(count);
+    }
+
+    #[inline(always)]
+    fn code(&mut self, code: Code) {
+        self.add(code.bits, code.count);
+    }
+}
+
 /// Writes the symbols of a block, and that it ends.
 fn encode(bits: &mut Bits, tokens: &[Token], bytes: &[u8], codes: &Codes) {
     let mut rest = bytes;
     for token in tokens {
-        let (literals, next) = rest.split_at_checked(usize::from(token.run)).unwrap_or_default();
-        rest = next.get(usize::from(token.length)..).unwrap_or_default();
+        let run = usize::from(token.run);
         // Seven bits may be held, and three codes of 15 bits fit beside them.
-        let mut threes = literals.chunks_exact(3);
-        for three in &mut threes {
-            for literal in three {
-                let code = codes.literals[usize::from(*literal)];
-                bits.add(u64::from(code.bits), code.count);
+        match rest.first_chunk::<3>() {
+            // Most runs are short, and to look up three literals costs less than to guess how many there are.
+            Some(three) if run <= 3 => {
+                let mut word = Word::default();
+                for (n, literal) in three.iter().enumerate() {
+                    let code = codes.literals[usize::from(*literal)];
+                    word.code(if n < run { code } else { Code::default() });
+                }
+                bits.put(word.bits, word.count);
             }
-            bits.flush();
+            _ => {
+                for three in rest.get(..run).unwrap_or_default().chunks(3) {
+                    let mut word = Word::default();
+                    for literal in three {
+                        word.code(codes.literals[usize::from(*literal)]);
+                    }
+                    bits.put(word.bits, word.count);
+                }
+            }
         }
-        for literal in threes.remainder() {
-            let code = codes.literals[usize::from(*literal)];
-            bits.add(u64::from(code.bits), code.count);
-        }
-        bits.flush();
         if token.length != 0 {
             // At most 15 + 5 bits of length and 15 + 13 of distance.
-            let code = codes.lengths[usize::from(token.length.wrapping_sub(3) & 255)];
-            bits.add(u64::from(code.bits), code.count);
-            let code = codes.distances[usize::from(token.slot & 31)];
-            bits.add(u64::from(code.bits), code.count);
+            let mut word = Word::default();
+            word.code(codes.lengths[usize::from(token.length.wrapping_sub(3) & 255)]);
+            word.code(codes.distances[usize::from(token.slot & 31)]);
             let extra = distance_extra(usize::from(token.slot & 31));
-            bits.add(u64::from(token.back & (1u16 << extra).wrapping_sub(1)), extra);
-            bits.flush();
+            word.add(u32::from(token.back & (1u16 << extra).wrapping_sub(1)), extra);
+            bits.put(word.bits, word.count);
         }
+        rest = rest.get(run.wrapping_add(usize::from(token.length))..).unwrap_or_default();
     }
     bits.put(u64::from(codes.end.bits), codes.end.count);
 }

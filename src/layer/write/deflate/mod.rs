@@ -47,7 +47,7 @@ pub enum Level {
     /// Small.
     #[default]
     Default,
-    /// Some 6 or 7 % larger, and done in little more than half the time.
+    /// Some 4 to 8 % larger, and done in about 70 % of the time.
     Fast,
 }
 

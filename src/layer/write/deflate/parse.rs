@@ -11,15 +11,14 @@ use super::ring::Ring;
 use super::token::{MAX, MIN, Span, Tokens};
 
 // Edition 2026: every constant here.
-/// Places that are asked for a first match of four bytes, and for each better one.
-const FIRST: usize = 4;
-const DEPTH: usize = 12;
+/// Places that are asked for each better match; for the first one it is one place.
+const DEPTH: usize = 3;
 /// A match of this length is taken as it is.
 const NICE: usize = 64;
 /// A match of three bytes from further back costs more than three literals.
 const NEAR: u16 = 4096;
 /// After so many literals in a row (as a shift) a place is left out, after twice as many two, but never more than `LEAP`.
-const PATIENCE: u32 = 9;
+const PATIENCE: u32 = 8;
 const LEAP: usize = 15;
 /// What a match that starts later has to be better by, for each literal that this takes.
 const LATER: [i32; 3] = [0, 2, 6];
@@ -42,7 +41,7 @@ impl Match {
 
 /// Parses the bytes of `span` into `tokens`, and says which byte comes next.
 #[inline(never)]
-pub fn parse(links: &Links, ring: &Ring, span: Span, tokens: &mut Tokens) -> usize {
+pub fn parse(links: &mut Links, ring: &Ring, span: Span, tokens: &mut Tokens) -> usize {
     // Behind the last place of a shortest match all are literals.
     let limit = span.limit.min(span.end.saturating_sub(MIN - 1));
     let mut at = span.at;
@@ -63,55 +62,37 @@ pub fn parse(links: &Links, ring: &Ring, span: Span, tokens: &mut Tokens) -> usi
             best = better;
         }
         tokens.add(at, best.length, best.back);
-        at = at.wrapping_add(best.length);
+        let next = at.wrapping_add(best.length);
+        // Of the bytes of a match two are enough: matches of three begin where others begin or end.
+        for at in [at.wrapping_add(1), next.wrapping_sub(1)] {
+            links.note(at as u16, ring.four(at as u16));
+        }
+        at = next;
     }
     at
 }
 
-/// Goes through the places linked to `place` by four bytes, the nearest first, until one gives an answer.
+/// A match of at least four bytes with the latest place that has them, else one of three.
 #[inline(always)]
-fn search<T>(
-    links: &Links,
-    place: u16,
-    reach: u16,
-    depth: usize,
-    mut answer: impl FnMut(u16, u16) -> Option<T>,
-) -> Option<T> {
-    let mut candidate = links.four(place);
-    let mut back = place.wrapping_sub(candidate).wrapping_sub(1);
-    let mut left = depth;
-    while back < reach {
-        let found = answer(candidate, back);
-        if found.is_some() {
-            return found;
-        }
-        left = left.wrapping_sub(1);
-        candidate = links.four(candidate);
-        let next = place.wrapping_sub(candidate).wrapping_sub(1);
-        // A link that leads out of the ring looks as if it led forward.
-        if left == 0 || next <= back {
-            return None;
-        }
-        back = next;
-    }
-    None
-}
-
-/// The nearest match of at least four bytes, else of three.
-#[inline(always)]
-fn nearest(links: &Links, ring: &Ring, at: usize, max: usize) -> Option<Match> {
+fn nearest(links: &mut Links, ring: &Ring, at: usize, max: usize) -> Option<Match> {
     let place = at as u16;
     let reach = at.min(WINDOW) as u16;
-    let bytes = ring.four(place);
-    let found = search(links, place, reach, FIRST, |candidate, back| {
-        (ring.four(candidate) == bytes).then(|| Match { length: ring.common(0, candidate, place, max), back })
-    });
-    if found.is_some() {
-        return found;
-    }
-    let candidate = links.three(place);
+    let here = ring.eight(place);
+    let three = links.note(place, here as u32);
+    let candidate = links.four(place);
     let back = place.wrapping_sub(candidate).wrapping_sub(1);
-    (back < reach.min(NEAR) && (ring.four(candidate) ^ bytes) << 8 == 0).then_some(Match { length: MIN, back })
+    let differ = ring.eight(candidate) ^ here;
+    // Both are asked at once, here and below: a guess at each would often be wrong.
+    if (back < reach) & (differ as u32 == 0) {
+        let length = match differ {
+            0 => ring.common(8, candidate, place, max),
+            _ => max.min((differ.trailing_zeros() / 8) as usize),
+        };
+        return Some(Match { length, back });
+    }
+    let back = place.wrapping_sub(three).wrapping_sub(1);
+    let same = (ring.four(three) ^ here as u32) << 8 == 0;
+    ((back < reach.min(NEAR)) & same).then_some(Match { length: MIN, back })
 }
 
 /// The first match found that is better than `this` one at `at`, and how many bytes later it starts.
@@ -123,25 +104,33 @@ fn better(links: &Links, ring: &Ring, at: usize, max: usize, this: Match) -> Opt
     let place = start.wrapping_add(offset);
     let (head, tail) = (ring.eight(start), ring.four(place));
     let worth = this.worth();
-    search(links, place, reach, DEPTH, |candidate, back| {
-        if ring.four(candidate) != tail {
+    let mut candidate = links.four(place);
+    let mut back = place.wrapping_sub(candidate).wrapping_sub(1);
+    let mut left = DEPTH;
+    while back < reach {
+        let from = candidate.wrapping_sub(offset);
+        let differ = ring.eight(from) ^ head;
+        let (zero, one) = (differ as u32 == 0, (differ >> 8) as u32 == 0);
+        let two = ((differ >> 16) as u32 == 0) & (offset >= 2);
+        if (zero | one | two) & (ring.four(candidate) == tail) {
+            let later = if zero { 0 } else { 2 - usize::from(one) };
+            let skip = later as u16;
+            let max = max.wrapping_sub(later);
+            let length = ring.common(4, from.wrapping_add(skip), start.wrapping_add(skip), max);
+            let better = Match { length, back };
+            let longer = later == 0 && length > this.length;
+            if longer || better.worth() > worth.wrapping_add(LATER[later]) {
+                return Some((later, better));
+            }
+        }
+        left = left.wrapping_sub(1);
+        candidate = links.four(candidate);
+        let next = place.wrapping_sub(candidate).wrapping_sub(1);
+        // A link that leads out of the ring looks as if it led forward.
+        if left == 0 || next <= back {
             return None;
         }
-        let candidate = candidate.wrapping_sub(offset);
-        let differ = ring.eight(candidate) ^ head;
-        let later = if differ as u32 == 0 {
-            0
-        } else if (differ >> 8) as u32 == 0 {
-            1
-        } else if (differ >> 16) as u32 == 0 && offset >= 2 {
-            2
-        } else {
-            return None;
-        };
-        let skip = later as u16;
-        let length = ring.common(0, candidate.wrapping_add(skip), start.wrapping_add(skip), max.wrapping_sub(later));
-        let better = Match { length, back };
-        let longer = later == 0 && length > this.length;
-        (longer || better.worth() > worth.wrapping_add(LATER[later])).then_some((later, better))
-    })
+        back = next;
+    }
+    None
 }

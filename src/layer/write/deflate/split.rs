@@ -36,41 +36,50 @@ impl Piece {
     /// The next piece of `tokens`, which say `bytes`; both go on behind it.
     fn next(tokens: &mut &[Token], bytes: &mut &[u8]) -> Self {
         let mut counts = Counts { literals: [0; LITERALS], distances: [0; DISTANCES] };
-        // Two tables, for it takes time until what was counted can be counted up once more.
-        let mut literals = [[0u32; 256]; 2];
-        let (mut symbols, mut taken, mut said) = (0, 0, 0usize);
+        // Some tables, for it takes time until what was counted can be counted up once more.
+        let mut literals = [[0; 256]; 3];
+        let (mut lengths, mut distances) = ([0; 32], [0; 32]);
+        let (mut symbols, mut taken, mut rest) = (0usize, 0usize, *bytes);
         for token in *tokens {
             let (run, length) = (usize::from(token.run), usize::from(token.length));
-            let mut pairs = bytes.get(said..said + run).unwrap_or_default().chunks_exact(2);
-            for pair in &mut pairs {
-                for (count, byte) in literals.iter_mut().zip(pair) {
-                    count[usize::from(*byte)] += 1;
+            match rest.first_chunk::<3>() {
+                // Most runs are short, and to count three literals costs less than to guess how many there are.
+                Some(three) if run <= 3 => {
+                    for (n, (table, byte)) in literals.iter_mut().zip(three).enumerate() {
+                        count(table, *byte, u32::from(n < run));
+                    }
                 }
-            }
-            for byte in pairs.remainder() {
-                literals[0][usize::from(*byte)] += 1;
+                _ => {
+                    for three in rest.get(..run).unwrap_or_default().chunks(3) {
+                        for (table, byte) in literals.iter_mut().zip(three) {
+                            count(table, *byte, 1);
+                        }
+                    }
+                }
             }
             if length != 0 {
-                let symbol = LENGTHS + usize::from(LENGTH_SYMBOL[length.wrapping_sub(3) & 255]);
-                let counts = (counts.literals.get_mut(symbol), counts.distances.get_mut(usize::from(token.slot)));
-                if let (Some(length), Some(distance)) = counts {
-                    *length += 1;
-                    *distance += 1;
-                }
-                symbols += 1;
+                count(&mut lengths, LENGTH_SYMBOL[length.wrapping_sub(3) & 255], 1);
+                count(&mut distances, token.slot, 1);
             }
-            symbols += run;
-            said += run + length;
-            taken += 1;
+            symbols = symbols.wrapping_add(run).wrapping_add(usize::from(length != 0));
+            rest = rest.get(run.wrapping_add(length)..).unwrap_or_default();
+            taken = taken.wrapping_add(1);
             if symbols >= PIECE {
                 break;
             }
         }
-        for (count, (a, b)) in counts.literals.iter_mut().zip(literals[0].iter().zip(&literals[1])) {
-            *count = a + b;
+        for (byte, sum) in counts.literals.iter_mut().take(256).enumerate() {
+            *sum = literals.iter().map(|table| table[byte]).sum();
         }
+        for (sum, count) in counts.literals.iter_mut().skip(LENGTHS).zip(lengths) {
+            *sum = count;
+        }
+        for (sum, count) in counts.distances.iter_mut().zip(distances) {
+            *sum = count;
+        }
+        let said = bytes.len() - rest.len();
         *tokens = tokens.get(taken..).unwrap_or_default();
-        *bytes = bytes.get(said..).unwrap_or_default();
+        *bytes = rest;
         let extra = counts.extra();
         let cost = cost(counts.literals.iter().copied(), counts.distances.iter().copied(), extra, said);
         Self { tokens: taken, bytes: said, counts, extra, cost }
@@ -97,6 +106,13 @@ impl Piece {
         self.extra += next.extra;
         self.cost = (self.cost + next.cost).saturating_sub(gain.unsigned_abs());
     }
+}
+
+/// Adds to the count of a symbol, which is in the table.
+#[inline(always)]
+fn count<const N: usize>(table: &mut [u32; N], symbol: u8, more: u32) {
+    let count = &mut table[usize::from(symbol) % N];
+    *count = count.wrapping_add(more);
 }
 
 /// Cuts tokens into pieces. It is kept for its room alone.

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::finding::{Findings, Place, Subject, brief};
-use super::shape::{Key, Kind, Shape, key};
+use super::shape::{Key, Kind, Shape, key, keys};
 use crate::layer::read::{RawEntry, RawKind, TarError, TarReader};
 use crate::tree::{EntryPath, PathError};
 use std::collections::BTreeMap;
@@ -236,8 +236,7 @@ impl<'w> Walk<'w> {
             return;
         }
         let mut sound = true;
-        for above in folder.iter().flat_map(EntryPath::prefixes) {
-            let here = key(above);
+        for (here, above) in folder.iter().flat_map(keys) {
             match self.known.get(&here) {
                 Some(Kind::Folder | Kind::Implied) => {}
                 Some(kind) => {

@@ -1,5 +1,6 @@
 //! What a layer does to paths, small enough to be kept: what others must know of it to be judged on top of it.
 
+use crate::oci::{Digest, Sha256};
 use crate::tree::EntryPath;
 use std::collections::BTreeMap;
 
@@ -9,8 +10,22 @@ pub(super) type Key = [u8; 16];
 
 /// The key of a path; of the root that of nothing.
 pub(super) fn key(path: &[u8]) -> Key {
-    let digest = crate::oci::Digest::of(path).bytes();
-    digest.first_chunk().copied().unwrap_or_default()
+    half(Digest::of(path))
+}
+
+/// Every folder above a path, outermost first, and itself, each with its key. A long path is hashed once, not for each of its
+/// folders again.
+pub(super) fn keys(path: &EntryPath) -> impl Iterator<Item = (Key, &[u8])> {
+    let (mut sha256, mut done) = (Sha256::default(), 0);
+    path.prefixes().map(move |prefix| {
+        sha256.update(prefix.get(done..).unwrap_or_default());
+        done = prefix.len();
+        (half(sha256.clone().finish().0), prefix)
+    })
+}
+
+fn half(digest: Digest) -> Key {
+    digest.bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// What stands at a path.
@@ -79,5 +94,18 @@ impl Shape {
         let root = key(b"");
         let gone = removed(path) || self.emptied.binary_search(&root).is_ok() || folders.iter().any(replaced);
         gone.then_some(Below::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_however_it_was_made() {
+        let path = EntryPath::parse("usr/share/d").unwrap();
+        let all: Vec<_> = keys(&path).map(|(key, path)| (key, path.to_vec())).collect();
+        let wanted = ["usr", "usr/share", "usr/share/d"].map(|path| (key(path.as_bytes()), path.as_bytes().to_vec()));
+        assert_eq!(all, wanted);
     }
 }

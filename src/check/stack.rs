@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::finding::{Findings, Place, Subject};
-use super::shape::{Below, Kind, Shape, key};
+use super::shape::{Below, Kind, Shape, keys};
 use crate::tree::EntryPath;
 use std::collections::BTreeSet;
 
@@ -61,7 +61,10 @@ impl Stack {
 
     /// What the layers below have at a path; none if too much was asked.
     fn find(&mut self, path: &EntryPath, below: &[&Shape]) -> Option<Below> {
-        let prefixes: Vec<_> = path.prefixes().map(key).collect();
+        if below.is_empty() {
+            return Some(Below::Nothing);
+        }
+        let prefixes: Vec<_> = keys(path).map(|(key, _)| key).collect();
         for shape in below.iter().rev() {
             self.asked += prefixes.len();
             if self.asked > QUESTIONS {

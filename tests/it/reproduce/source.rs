@@ -160,10 +160,10 @@ impl Twin {
         self.home.path().join("out")
     }
 
-    /// `WRAPPER... rebake build RECIPE -o oci:OUT`.
+    /// `WRAPPER... rebake build RECIPE -o oci:OUT`, which makes everything again.
     pub fn build(&self, wrapper: &[&str]) -> Command {
         let mut command = rebake(wrapper);
-        command.arg("build").arg(self.recipe()).arg("-o").arg(destination("oci", &self.out()));
+        command.args(["build", "--no-cache"]).arg(self.recipe()).arg("-o").arg(destination("oci", &self.out()));
         command
     }
 

@@ -71,3 +71,67 @@ fn processor() {
     let of = |model| &zipped.iter().find(|(name, _)| *name == model).unwrap().1;
     differs("what igzip makes", of("Nehalem"), of("Haswell"));
 }
+
+/// Another architecture. Its standard library comes with `rustup target add`, which `tests/run` asks for; where it cannot be
+/// had there is nothing to test with.
+#[test]
+fn architecture() {
+    const TARGET: &str = "aarch64-unknown-linux-musl";
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rustc = || {
+        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        rustc.current_dir(folder);
+        rustc
+    };
+    let mut library = rustc();
+    library.args(["--print", "target-libdir", "--target", TARGET]);
+    if !Path::new(String::from_utf8(output(library)).unwrap().trim()).exists() {
+        eprintln!("rustc has no library for {TARGET}: not tested");
+        return;
+    }
+    if !needs(&["qemu-aarch64"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    // The encoder alone: what else there is would need a C compiler for the other one.
+    let program = format!(
+        r#"#[path = "{}/src/layer/write/deflate/mod.rs"] mod deflate;
+        use std::io::{{Read, Write}};
+        fn main() {{
+            let mut text = Vec::new();
+            std::io::stdin().read_to_end(&mut text).unwrap();
+            for level in [deflate::Level::Default, deflate::Level::Fast] {{
+                let (mut deflate, mut before) = (deflate::Deflate::new(level), &[][..]);
+                for block in text.chunks(300_000) {{
+                    std::io::stdout().write_all(&deflate.block(before, block)).unwrap();
+                    before = block;
+                }}
+            }}
+            if std::env::args().nth(1).is_some() {{
+                print!("{{}}", std::env::consts::ARCH);
+            }}
+        }}"#,
+        folder.display()
+    );
+    let source = home.path().join("main.rs");
+    fs::write(&source, program).unwrap();
+    let content = [text(9, 700_000), noise(8, 100_000), vec![0; 100_000]].concat();
+    fs::write(home.path().join("content"), content).unwrap();
+    let deflated = |target: &[&str], runner: &[&str], more: &[&str]| {
+        let mut compiler = rustc();
+        compiler.args(["--edition", "2024", "-O", "-A", "warnings", "-o"]).arg(home.path().join("program"));
+        output({
+            compiler.args(target).arg(&source);
+            compiler
+        });
+        let mut command = wrapped(runner, home.path().join("program").as_os_str());
+        command.args(more).stdin(fs::File::open(home.path().join("content")).unwrap());
+        output(command)
+    };
+    let other = ["--target", TARGET, "-C", "linker=rust-lld"];
+    let here = deflated(&[], &[], &[]);
+    assert!(here.len() > 200_000, "{}", here.len());
+    assert!(here == deflated(&other, &["qemu-aarch64"], &[]), "other bytes on {TARGET}");
+    let (here, there) = (deflated(&[], &[], &["x"]), deflated(&other, &["qemu-aarch64"], &["x"]));
+    differs("the architecture", &here, &there);
+}

@@ -118,7 +118,7 @@ fn attempt<C: Content>(
     past: Option<&Past>,
 ) -> Result<Made, Failure> {
     let Manner { mtime, compression, workers, interrupt } = *manner;
-    let _layer = workers.layers.take();
+    let open = workers.layers.take();
     let reuse = past.map(|past| past.made.reuse(outline, compression)).unwrap_or_default();
     let mut hashes = Hashes::begin(&reuse).ok_or(Failure::Past)?;
     let blob = sink.blob().map_err(WriteError::Sink)?;
@@ -165,6 +165,8 @@ fn attempt<C: Content>(
             // A block that was read, and is not the one whose compressed bytes were taken over.
             (Ok(()), Ok(_)) if !reuse.fits(&crcs) => Err(Failure::Past),
             (Ok(()), Ok(stored)) => {
+                // The disk may take its time, and another layer need not wait for it.
+                drop(open);
                 let (digest, size) = stored.digest.unwrap_or((diff_id, tar_size));
                 stored.blob.commit(digest).map_err(WriteError::Sink)?;
                 let layer = Layer { digest, size, diff_id, tar_size };

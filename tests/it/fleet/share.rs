@@ -255,6 +255,39 @@ fn who_waits_for_an_input_or_a_layer_heeds_an_interrupt() {
     interrupted(&busy, begun);
 }
 
+#[test]
+fn two_layers_of_an_image_are_written_at_a_time() {
+    let work = Work::new();
+    let mut text = "edition = '2026'\n[image]\nname = 'example/i'\ncompression = { gzip = 'fast' }\n".to_owned();
+    for n in 0..5 {
+        work.write(format!("{n}/noise"), noise(3_000_000 + n));
+        text += &format!("[[layer]]\ncopy = [{{ from = '{n}/', to = '/{n}' }}]\n");
+    }
+    work.write("0.toml", text);
+    let fleet = Fleet { work, recipes: vec!["0.toml".to_owned()] };
+    let mut said = Vec::new();
+    for (jobs, most) in [("1", 1), ("2", 2), ("8", 2)] {
+        let mut command = fleet.command(&[], &["--no-cache", "--jobs", jobs, "0.toml"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("rebake");
+        let mut seen = 0;
+        // A blob that is not finished has a name that is no digest; one that is waits for its disk at most.
+        while child.try_wait().expect("a child").is_none() {
+            let open = fleet.work.path().join("rebake-out");
+            let open = walkdir::WalkDir::new(open).into_iter().flatten().filter(|entry| {
+                let growing = entry.metadata().is_ok_and(|metadata| (1..2_000_000).contains(&metadata.len()));
+                entry.file_type().is_file() && growing && entry.path().to_string_lossy().contains("/blobs/sha256/.")
+            });
+            seen = seen.max(open.count());
+            sleep(Duration::from_millis(1));
+        }
+        let output = child.wait_with_output().expect("its end");
+        assert!(output.status.success());
+        said.push(output.stdout);
+        assert_eq!(seen, most, "with {jobs} workers");
+    }
+    assert!(said.iter().all(|one| *one == said[0]), "the order of the layers is the recipe's");
+}
+
 /// Interrupts a build once it is `begun`: it ends soon and leaves nothing.
 fn interrupted(fleet: &Fleet, begun: impl Fn() -> bool) {
     let mut command = fleet.command(&[], &["--jobs", "4"]);

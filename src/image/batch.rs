@@ -64,7 +64,7 @@ impl Batch {
             let places = sink.places(made.layer.digest);
             Ok::<_, Failure>(Baked { made, places })
         })?;
-        let copied = || match sink.copy(made.layer.digest, &places, interrupt) {
+        let copied = || match sink.copy((made.layer.digest, made.layer.size), &places, interrupt) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::Interrupted),
             copied => copied.map_err(Failure::Sink),
         };

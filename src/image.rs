@@ -11,6 +11,8 @@ pub use memory::{Memory, Place};
 use crate::layer::write::{self, Made, Manner, Outline, WriteError};
 use crate::oci::{Descriptor, Digest, Platform, Sink, json, media_type, rfc3339};
 use crate::plan::{Plan, PlannedLayer};
+use crate::source::image;
+use crate::together::side_by_side;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -109,9 +111,11 @@ pub fn write_again(
     (batch, interrupt): (&Batch, &AtomicBool),
 ) -> Result<Image, Failure> {
     let work = Work { sink, memory, batch, interrupt };
+    let mut layers = work.layers(plans)?.into_iter();
     let mut manifests = Vec::new();
-    for (n, plan) in plans.iter().enumerate() {
-        manifests.push(work.manifest(n, plan)?);
+    for plan in plans {
+        let count = plan.base.as_ref().map_or(0, |base| base.layers.len()) + plan.layers.len();
+        manifests.push(work.manifest(plan, layers.by_ref().take(count).collect())?);
     }
     let (descriptor, bytes) = match &manifests[..] {
         [one] => (one.descriptor.clone(), one.bytes.clone()),
@@ -140,29 +144,43 @@ struct Work<'a> {
     interrupt: &'a AtomicBool,
 }
 
-impl Work<'_> {
-    fn manifest(&self, number: usize, plan: &Plan) -> Result<Manifest, Failure> {
-        let sink = self.sink;
-        let mut layers = Vec::new();
-        for layer in plan.base.iter().flat_map(|base| &base.layers) {
-            if self.interrupt.load(Ordering::Relaxed) {
-                return Err(Failure::Interrupted);
-            }
-            let digest = layer.descriptor.digest;
-            if !self.adopts(digest)? {
-                let base = |error: &dyn std::fmt::Display| Failure::Base(format!("{digest}: {error}"));
-                let mut blob = sink.blob().map_err(Failure::Sink)?;
-                let mut reader = layer.open().map_err(|error| base(&error))?;
-                copy(&mut reader, &mut blob, |error| base(&error))?;
-                blob.commit(digest).map_err(Failure::Sink)?;
-            }
-            let (descriptor, diff_id) = (layer.descriptor.clone(), layer.diff_id);
-            layers.push(Layer { name: None, descriptor: bare(&descriptor), diff_id, tar_size: None });
-        }
-        for (n, layer) in plan.layers.iter().enumerate() {
-            layers.push(self.own_layer((number, n), layer)?);
-        }
+/// A layer that is to be written.
+enum Planned<'a> {
+    Base(&'a image::Layer),
+    Own(Place, &'a PlannedLayer),
+}
 
+impl Work<'_> {
+    /// The layers of all plans, in their order. They are written side by side; of several that fail the first one is told.
+    fn layers(&self, plans: &[Plan]) -> Result<Vec<Layer>, Failure> {
+        let planned = plans.iter().enumerate().flat_map(|(n, plan)| {
+            let base = plan.base.iter().flat_map(|base| &base.layers).map(Planned::Base);
+            base.chain(plan.layers.iter().enumerate().map(move |(m, layer)| Planned::Own((n, m), layer)))
+        });
+        let planned: Vec<Planned> = planned.collect();
+        let layers = side_by_side(&planned, self.batch.workers().layers_at_once(), |_, layer| match layer {
+            _ if self.interrupt.load(Ordering::Relaxed) => Err(Failure::Interrupted),
+            Planned::Base(layer) => self.base_layer(layer),
+            Planned::Own(place, layer) => self.own_layer(*place, layer),
+        });
+        // None: it was not begun any more, so another one before it has failed.
+        layers.into_iter().flatten().collect()
+    }
+
+    fn base_layer(&self, layer: &image::Layer) -> Result<Layer, Failure> {
+        let digest = layer.descriptor.digest;
+        if !self.adopts(digest)? {
+            let base = |error: &dyn std::fmt::Display| Failure::Base(format!("{digest}: {error}"));
+            let mut blob = self.sink.blob().map_err(Failure::Sink)?;
+            let mut reader = layer.open().map_err(|error| base(&error))?;
+            copy(&mut reader, &mut blob, |error| base(&error))?;
+            blob.commit(digest).map_err(Failure::Sink)?;
+        }
+        Ok(Layer { name: None, descriptor: bare(&layer.descriptor), diff_id: layer.diff_id, tar_size: None })
+    }
+
+    fn manifest(&self, plan: &Plan, layers: Vec<Layer>) -> Result<Manifest, Failure> {
+        let sink = self.sink;
         let (config, config_bytes) = document(sink, media_type::CONFIG, &config(plan, &layers))?;
         let mut manifest = json!({
             "schemaVersion": 2,
@@ -207,8 +225,8 @@ impl Work<'_> {
 
     fn written(&self, place: Place, layer: &PlannedLayer) -> Result<Made, Failure> {
         let Self { sink, memory, batch, interrupt } = *self;
-        let jobs = batch.jobs();
-        let manner = Manner { mtime: layer.mtime, compression: layer.compression, jobs, interrupt };
+        let workers = batch.workers();
+        let manner = Manner { mtime: layer.mtime, compression: layer.compression, workers, interrupt };
         let nothing = Outline::default();
         let outline = memory.outline(place).unwrap_or(&nothing);
         write::write_again(&layer.tree, &manner, sink, outline, memory.past(place)).map_err(|error| match error {

@@ -112,6 +112,12 @@ mod tests {
             let squares = side_by_side(&[1, 2, 3, 4, 5], at_once, |_, n| Ok::<_, ()>(n * n));
             assert_eq!(squares, [1, 4, 9, 16, 25].map(|n| Some(Ok(n))));
         }
+        // Begun at once, the first one of two failures stands first, though it came last.
+        let late = side_by_side(&[30, 0, 0], 2, |n, pause| {
+            thread::sleep(Duration::from_millis(*pause));
+            Err::<(), usize>(n)
+        });
+        assert_eq!(late.first(), Some(&Some(Err(0))));
         let results = side_by_side(&[1, 2, 3], 1, |_, n| if *n == 2 { Err(()) } else { Ok(()) });
         assert_eq!(results, [Some(Ok(())), Some(Err(())), None]);
     }

@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     };
     let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
     let at_once = jobs.clamp(1, recipes.len().max(1));
-    let batch = Batch::new((jobs / at_once).max(1), recipes.len() > 1);
+    let batch = Batch::new(jobs, recipes.len() > 1);
     let bake = |n: usize, recipe: &Recipe| {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
         let order = world.order(recipe, &batch, stamping);

@@ -1,7 +1,7 @@
 //! What the images of one command share: their workers, and the layers that several of them have.
 
 use super::Failure;
-use crate::layer::write::{Made, Outline};
+use crate::layer::write::{Made, Outline, Workers};
 use crate::oci::{Digest, Sink};
 use crate::together::Once;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 /// The images of one command.
 #[derive(Debug)]
 pub struct Batch {
-    jobs: usize,
+    workers: Workers,
     several: bool,
     baked: Once<Digest, Baked>,
 }
@@ -24,16 +24,22 @@ struct Baked {
 }
 
 impl Batch {
-    /// For one image, with so many workers that compress; or for `several`.
+    /// One image, or `several`, and so many workers that compress.
     #[must_use]
     pub fn new(jobs: usize, several: bool) -> Self {
-        Self { jobs, several, baked: Once::default() }
+        Self { workers: Workers::new(jobs), several, baked: Once::default() }
+    }
+
+    /// Who compresses.
+    #[must_use]
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// How many workers compress.
     #[must_use]
     pub fn jobs(&self) -> usize {
-        self.jobs
+        self.workers.count()
     }
 
     /// Whether a layer may be another image's too, so that an outline is worth its while.
@@ -58,7 +64,7 @@ impl Batch {
             let places = sink.places(made.layer.digest);
             Ok::<_, Failure>(Baked { made, places })
         })?;
-        let copied = || match sink.copy(made.layer.digest, &places, interrupt) {
+        let copied = || match sink.copy((made.layer.digest, made.layer.size), &places, interrupt) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::Interrupted),
             copied => copied.map_err(Failure::Sink),
         };

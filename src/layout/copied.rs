@@ -1,27 +1,27 @@
 //! A blob of another layout, copied: both stand by themselves, whoever changes one of them.
 
+use crate::file;
 use crate::oci::{Blob, Digest, Sha256};
-use rustix::fs::OFlags;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How much is read at a time, in bytes.
 const PIECE: usize = 1 << 20;
 
-/// Copies the file at `from` into `blob`, and tells whether it is the blob of that digest; if not, `blob` is of no use.
+/// Copies the file at `from` into `blob`, and tells whether it is the blob of that digest and size; if not, `blob` is of no use.
 ///
 /// # Errors
 /// What the place of `blob` reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
-pub(super) fn copy(from: &Path, blob: &mut dyn Blob, digest: Digest, interrupt: &AtomicBool) -> io::Result<bool> {
-    // Another program may have put anything there: no symlink is followed, no pipe waited for.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let Ok(mut file) = File::options().read(true).custom_flags(flags).open(from) else { return Ok(false) };
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(false);
-    }
+pub(super) fn copy(
+    from: &Path,
+    blob: &mut dyn Blob,
+    (digest, size): (Digest, u64),
+    interrupt: &AtomicBool,
+) -> io::Result<bool> {
+    // Another program may have put anything there.
+    let Ok(file) = file::open(from) else { return Ok(false) };
+    let mut file = file.take(size);
     let mut sha256 = Sha256::default();
     let mut buffer = vec![0; PIECE];
     loop {

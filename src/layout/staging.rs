@@ -196,13 +196,13 @@ impl Sink for Staging {
     }
 
     /// Never as another name of the same file: that layout is somebody else's too.
-    fn copy(&self, digest: Digest, places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
+    fn copy(&self, (digest, size): (Digest, u64), places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
         if self.folder.join("blobs/sha256").join(digest.hex()).exists() {
             return Ok(true);
         }
         for place in places {
             let mut blob = self.blob()?;
-            if copy(place, &mut *blob, digest, interrupt)? {
+            if copy(place, &mut *blob, (digest, size), interrupt)? {
                 return blob.commit(digest).map(|()| true);
             }
         }

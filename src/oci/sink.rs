@@ -29,13 +29,13 @@ pub trait Sink: Sync {
         Vec::new()
     }
 
-    /// Copies a blob that another sink said to stand in one of some files, and tells whether it did; it is held against its
-    /// digest. One that is here already is not copied.
+    /// Copies a blob (its digest and size) that another sink said to stand in one of some files, and tells whether it did;
+    /// it is held against its digest. One that is here already is not copied.
     ///
     /// # Errors
     /// What the place reports; [`io::ErrorKind::Interrupted`] once `interrupt` is set.
-    fn copy(&self, digest: Digest, places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
-        let _ = (digest, places, interrupt);
+    fn copy(&self, blob: (Digest, u64), places: &[PathBuf], interrupt: &AtomicBool) -> io::Result<bool> {
+        let _ = (blob, places, interrupt);
         Ok(false)
     }
 }
@@ -58,7 +58,7 @@ impl Sink for Nowhere {
         Ok(Box::new(Self))
     }
 
-    fn copy(&self, _: Digest, _: &[PathBuf], _: &AtomicBool) -> io::Result<bool> {
+    fn copy(&self, _: (Digest, u64), _: &[PathBuf], _: &AtomicBool) -> io::Result<bool> {
         Ok(true)
     }
 }

@@ -170,7 +170,7 @@ fn consumed<T>(mut list: Vec<T>) -> impl Iterator<Item = T> {
     const STEP: usize = 1 << 14;
     list.reverse();
     std::iter::from_fn(move || {
-        if list.len() % STEP == 0 {
+        if list.len().is_multiple_of(STEP) {
             list.shrink_to_fit();
         }
         list.pop()

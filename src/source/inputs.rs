@@ -115,7 +115,8 @@ impl AtHand {
     /// # Errors
     /// If it is no file, or cannot be opened.
     pub fn file(&self) -> io::Result<Slice> {
-        self.once(&self.opened.file, (), || match &self.ready {
+        // An open file is worth keeping for the next statement, too.
+        self.opened.file.get((), || match &self.ready {
             Ready::File(path) | Ready::Tree(path) => Slice::file(path),
             Ready::Blobs { .. } | Ready::Image(_) => Err(io::Error::other("it is an image")),
         })

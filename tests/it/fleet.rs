@@ -1,6 +1,21 @@
 //! Many recipes in one command: side by side, and told as if one by one.
 
+mod share;
+
 use crate::support::{Work, attempt, rebake};
+use serde_json::Value;
+use std::path::Path;
+
+/// The layers of an image layout of one image, by their digests in hex.
+fn digests(layout: &Path) -> Vec<String> {
+    let json = |path: String| -> Value {
+        serde_json::from_slice(&std::fs::read(layout.join(path)).expect("a document")).expect("JSON")
+    };
+    let hex = |value: &Value| value["digest"].as_str().expect("a digest").replace("sha256:", "");
+    let index = json("index.json".to_owned());
+    let manifest = json(format!("blobs/sha256/{}", hex(&index["manifests"][0])));
+    manifest["layers"].as_array().expect("layers").iter().map(hex).collect()
+}
 
 /// Recipes `r0`, `r1`, ... each with a file of its own and one that all have.
 fn fleet(work: &Work, count: usize) -> Vec<String> {

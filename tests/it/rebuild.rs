@@ -3,7 +3,7 @@
 use crate::support::{Work, attempt, rebake, run};
 use rebake::build::{Goal, Order, Stamping, build};
 use rebake::image::Batch;
-use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past};
+use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past, Workers};
 use rebake::layout::Staging;
 use rebake::oci::{Compression, ImageName};
 use rebake::rebuild::Rebuild;
@@ -240,7 +240,8 @@ fn only_what_follows_a_change_is_read_and_a_damaged_blob_is_found() {
     let work = Work::new();
     let interrupt = AtomicBool::new(false);
     for compression in [Compression::Gzip, Compression::GzipFast, Compression::Zstd] {
-        let manner = Manner { mtime: 0, compression, jobs: 2, interrupt: &interrupt };
+        let workers = Workers::new(2);
+        let manner = Manner { mtime: 0, compression, workers: &workers, interrupt: &interrupt };
         let staging = Staging::begin(&work.join("layout")).unwrap();
         let blob = |digest: rebake::oci::Digest| staging.path().join("blobs/sha256").join(digest.hex());
         let tree = counted(&mut Dice(7), None);

@@ -8,12 +8,14 @@ mod outline;
 mod past;
 mod pipeline;
 mod stream;
+mod workers;
 
 pub use header::{Header, Type};
 pub use outline::Outline;
 pub use past::{Made, MadeBlock, Midway, Past};
 pub use pipeline::{Layer, Manner, write, write_again};
 pub use stream::tar;
+pub use workers::Workers;
 
 use crate::tree::{EntryPath, Origin};
 use std::io::{self, Read};

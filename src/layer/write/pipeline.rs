@@ -1,4 +1,4 @@
-//! Blocks to blob: one thread reads, one hashes the tar, the workers compress, one writes and hashes the result.
+//! Blocks to blob: one thread reads, one hashes the tar, the command's workers compress, one writes and hashes the result.
 //!
 //! All queues are bounded, so memory depends on the number of workers and not on the size of the layer. Blocks are put
 //! together in their order, so the bytes depend on neither the number of workers nor their speed.
@@ -6,15 +6,16 @@
 use super::outline::Outline;
 use super::past::{Made, MadeBlock, Midway, Part, Past, Reuse};
 use super::stream::{self, Data, Filler, Pieces};
-use super::{Content, WriteError, cut, encode, encode::Encoder};
+use super::workers::{Job, Ticket, Workers};
+use super::{Content, WriteError, cut, encode};
 use crate::oci::{Blob, Compression, Digest, Sha256, Sink};
 use crate::tree::Tree;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// The tar's hashes are kept for the next build once so many bytes.
@@ -40,25 +41,18 @@ pub struct Manner<'a> {
     pub mtime: i64,
     /// How the blob is compressed.
     pub compression: Compression,
-    /// How many workers compress; the bytes do not depend on it.
-    pub jobs: usize,
+    /// Who compresses; the bytes do not depend on how many they are.
+    pub workers: &'a Workers,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
 }
 
-/// A block on its way to a worker, and where its compressed bytes are awaited.
-struct Job {
-    dictionary: Arc<Vec<u8>>,
-    block: Arc<Vec<u8>>,
-    done: SyncSender<io::Result<Vec<u8>>>,
-}
-
 /// What the writer takes next, in order.
-enum Next {
+enum Next<'a> {
     /// A block as it is.
-    Plain(Arc<Vec<u8>>),
+    Plain(Arc<Vec<u8>>, Ticket<'a>),
     /// A block that a worker will deliver.
-    Awaited(Receiver<io::Result<Vec<u8>>>),
+    Awaited(Receiver<io::Result<Vec<u8>>>, Ticket<'a>),
     /// A block out of the old blob.
     Old(Part),
     /// What stands behind the last block.
@@ -77,7 +71,7 @@ pub fn write<C: Content>(
     jobs: usize,
     interrupt: &AtomicBool,
 ) -> Result<Layer, WriteError> {
-    let manner = Manner { mtime, compression, jobs, interrupt };
+    let manner = Manner { mtime, compression, workers: &Workers::new(jobs), interrupt };
     write_again(tree, &manner, sink, &Outline::default(), None).map(|made| made.layer)
 }
 
@@ -123,33 +117,23 @@ fn attempt<C: Content>(
     outline: &Outline,
     past: Option<&Past>,
 ) -> Result<Made, Failure> {
-    let Manner { mtime, compression, interrupt, .. } = *manner;
-    let jobs = manner.jobs.max(1);
+    let Manner { mtime, compression, workers, interrupt } = *manner;
+    let open = workers.layers.take();
     let reuse = past.map(|past| past.made.reuse(outline, compression)).unwrap_or_default();
     let mut hashes = Hashes::begin(&reuse).ok_or(Failure::Past)?;
     let blob = sink.blob().map_err(WriteError::Sink)?;
     // Short: a block that waits for its hash is in memory although its ticket may be used.
     let (to_hash, hash_queue) = sync_channel::<Arc<Vec<u8>>>(2);
-    let (to_workers, work_queue) = sync_channel::<Job>(jobs);
-    // A part of the old blob is nothing in memory; whatever is something needs one of these tickets.
+    // A part of the old blob is nothing in memory; whatever is something comes with a ticket.
     let (to_writer, write_queue) = channel::<Next>();
-    let (tickets, used_tickets) = sync_channel::<()>(jobs + 2);
-    let work_queue = Mutex::new(work_queue);
 
     thread::scope(|scope| {
         let hasher = scope.spawn(move || {
             hashes.run(&hash_queue, outline, compression);
             hashes
         });
-        // The queues end with the scope's borrow of them, so that a failed writer stops the reader.
-        let work_queue = &work_queue;
-        if compression != Compression::None {
-            for _ in 0..jobs {
-                scope.spawn(move || work(work_queue, compression));
-            }
-        }
         let old = past.map(|past| &past.blob);
-        let writer = scope.spawn(move || store(blob, (&write_queue, &used_tickets), compression, old));
+        let writer = scope.spawn(move || store(blob, &write_queue, compression, old));
 
         let mut feed = Feed {
             filler: Filler::new(cut::step(compression)),
@@ -159,13 +143,12 @@ fn attempt<C: Content>(
             compression,
             interrupt,
             to_hash,
-            to_workers,
+            workers,
             to_writer,
-            tickets,
         };
         let read = stream::pieces(tree, mtime, cut::step(compression), &mut feed).and_then(|()| feed.block());
-        let Feed { to_hash, to_workers, to_writer, .. } = feed;
-        drop((to_hash, to_workers));
+        let Feed { to_hash, to_writer, .. } = feed;
+        drop(to_hash);
 
         let hashes = join(hasher);
         let Hashes { sha256, crc, midways, crcs, .. } = hashes;
@@ -182,6 +165,8 @@ fn attempt<C: Content>(
             // A block that was read, and is not the one whose compressed bytes were taken over.
             (Ok(()), Ok(_)) if !reuse.fits(&crcs) => Err(Failure::Past),
             (Ok(()), Ok(stored)) => {
+                // The disk may take its time, and another layer need not wait for it.
+                drop(open);
                 let (digest, size) = stored.digest.unwrap_or((diff_id, tar_size));
                 stored.blob.commit(digest).map_err(WriteError::Sink)?;
                 let layer = Layer { digest, size, diff_id, tar_size };
@@ -235,9 +220,8 @@ struct Feed<'a, 't> {
     compression: Compression,
     interrupt: &'a AtomicBool,
     to_hash: SyncSender<Arc<Vec<u8>>>,
-    to_workers: SyncSender<Job>,
-    to_writer: Sender<Next>,
-    tickets: SyncSender<()>,
+    workers: &'a Workers,
+    to_writer: Sender<Next<'a>>,
 }
 
 impl Feed<'_, '_> {
@@ -261,13 +245,12 @@ impl Feed<'_, '_> {
             let next = Arc::new(block.get(window..).unwrap_or_default().to_vec());
             let dictionary = std::mem::replace(&mut self.dictionary, next);
             if self.compression == Compression::None {
-                self.tickets.send(()).map_err(|_| gone())?;
-                self.to_writer.send(Next::Plain(block)).map_err(|_| gone())?;
+                self.to_writer.send(Next::Plain(block, self.workers.blocks.take())).map_err(|_| gone())?;
             } else if old.is_none() {
-                self.tickets.send(()).map_err(|_| gone())?;
                 let (done, awaited) = sync_channel(1);
-                self.to_writer.send(Next::Awaited(awaited)).map_err(|_| gone())?;
-                self.to_workers.send(Job { dictionary, block, done }).map_err(|_| gone())?;
+                self.to_writer.send(Next::Awaited(awaited, self.workers.blocks.take())).map_err(|_| gone())?;
+                let job = Job { compression: self.compression, dictionary, block, done };
+                self.workers.compress(job).map_err(WriteError::Sink)?;
             }
         }
         if let Some(part) = old {
@@ -345,22 +328,6 @@ impl Hashes {
     }
 }
 
-/// Compresses blocks until there are no more.
-fn work(queue: &Mutex<Receiver<Job>>, compression: Compression) {
-    let mut encoder = Encoder::new(compression);
-    loop {
-        let job = queue.lock().map(|queue| queue.recv());
-        let Ok(Ok(job)) = job else { return };
-        let compressed = match &mut encoder {
-            Ok(Some(encoder)) => encoder.block(&job.dictionary, &job.block),
-            Ok(None) => Ok(job.block.to_vec()),
-            Err(error) => Err(io::Error::other(error.to_string())),
-        };
-        // The writer may have failed and gone; then nobody waits.
-        let _ = job.done.send(compressed);
-    }
-}
-
 /// A blob that is not committed yet.
 struct Stored {
     blob: Box<dyn Blob>,
@@ -373,7 +340,7 @@ struct Stored {
 /// Writes the blob; hashes it too, unless it is the tar itself, which is hashed already.
 fn store(
     mut blob: Box<dyn Blob>,
-    (queue, used_tickets): (&Receiver<Next>, &Receiver<()>),
+    queue: &Receiver<Next>,
     compression: Compression,
     old: Option<&File>,
 ) -> Result<Stored, Failure> {
@@ -388,16 +355,14 @@ fn store(
     put(encode::head(compression))?;
     for next in queue {
         match next {
-            Next::Plain(bytes) => {
+            Next::Plain(bytes, _ticket) => {
                 put(&bytes)?;
-                let _ = used_tickets.recv();
                 parts.push((bytes.len() as u64, 0));
             }
-            Next::Awaited(worker) => {
+            Next::Awaited(worker, _ticket) => {
                 let bytes = worker.recv().map_err(|_| io::Error::other("a worker stopped"));
                 let bytes = bytes.and_then(|bytes| bytes).map_err(WriteError::Sink)?;
                 put(&bytes)?;
-                let _ = used_tickets.recv();
                 parts.push((bytes.len() as u64, crc32fast::hash(&bytes)));
             }
             Next::Old(part) => {

@@ -35,6 +35,21 @@ impl Stamp {
         Self([metadata.dev(), metadata.ino(), metadata.size(), a, b, c, d])
     }
 
+    /// The length of the file in bytes.
+    #[must_use]
+    pub fn size(self) -> u64 {
+        let [_, _, size, ..] = self.0;
+        size
+    }
+
+    /// Whether nobody wrote into an open file between two stamps of it. Another name that the file was given, or other
+    /// rights, count for nothing here.
+    #[must_use]
+    pub fn is_unwritten(self, since: Self) -> bool {
+        let content = |[_, _, size, mtime, nanoseconds, ..]: [u64; 7]| (size, mtime, nanoseconds);
+        content(self.0) == content(since.0)
+    }
+
     /// As numbers.
     #[must_use]
     pub fn numbers(self) -> [u64; 7] {

@@ -10,6 +10,7 @@ use super::Content;
 use super::filter::{Filter, literal_prefix};
 use super::place::{Found, FoundBelow, Says};
 use crate::layer::write::{Content as _, Identity};
+use crate::record::Stamp;
 use crate::tree::{Kind, Printable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -97,29 +98,6 @@ pub struct HostFile {
     /// Relative to the root.
     path: Box<Path>,
     stamp: Stamp,
-}
-
-/// Another content nearly always has another stamp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mtime: (i64, i64),
-    /// Moves also when somebody sets the mtime back.
-    ctime: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            mtime: (metadata.mtime(), metadata.mtime_nsec()),
-            ctime: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 impl Root {
@@ -340,15 +318,13 @@ impl HostFile {
     /// Length in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.stamp.size
+        self.stamp.size()
     }
 
     /// What tells its content from others.
     #[must_use]
     pub fn identity(&self) -> Identity<'static> {
-        let Stamp { device, inode, size, mtime, ctime } = self.stamp;
-        let [a, b, c, d] = [mtime.0, mtime.1, ctime.0, ctime.1].map(i64::cast_unsigned);
-        Identity::Stamp { numbers: [device, inode, size, a, b, c, d, 0, size], newest: mtime.0.max(ctime.0) }
+        Identity::Stamp { stamp: self.stamp, offset: 0, length: self.size() }
     }
 
     /// Its name relative to the recipe's folder, for messages.

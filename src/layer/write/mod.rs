@@ -17,6 +17,7 @@ pub use pipeline::{Layer, Manner, write, write_again};
 pub use stream::tar;
 pub use workers::Workers;
 
+use crate::record::Stamp;
 use crate::tree::{EntryPath, Origin};
 use std::io::{self, Read};
 
@@ -48,10 +49,12 @@ pub enum Identity<'a> {
     Bytes(&'a [u8]),
     /// They are a part of a file, and the same as long as these numbers are.
     Stamp {
-        /// Device, inode, size, mtime and ctime in seconds and nanoseconds; then where the part begins and how long it is.
-        numbers: [u64; 9],
-        /// When the file changed last, in seconds since 1970.
-        newest: i64,
+        /// Of the file.
+        stamp: Stamp,
+        /// Where the part begins.
+        offset: u64,
+        /// How long it is, in bytes.
+        length: u64,
     },
 }
 

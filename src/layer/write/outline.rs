@@ -118,10 +118,11 @@ impl<'t, C: Content> Pieces<'t, C> for Drawing {
                 self.block.numbers(&[1, data.at, data.length, bytes.len() as u64]);
                 self.block.sha256.update(bytes);
             }
-            Identity::Stamp { numbers, newest } => {
+            Identity::Stamp { stamp, offset, length } => {
                 self.block.numbers(&[2, data.at, data.length, data.size]);
-                self.block.numbers(&numbers);
-                self.block.lasting &= record::is_old(newest, self.now);
+                self.block.numbers(&stamp.numbers());
+                self.block.numbers(&[offset, length]);
+                self.block.lasting &= record::is_old(stamp.newest(), self.now);
             }
             Identity::Unknown => self.block.known = false,
         }

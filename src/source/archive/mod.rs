@@ -22,7 +22,7 @@ use crate::file;
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
 use crate::tree::{Attributes, EntryPath, Kind};
-use slice::{Backing, Known, Stamp};
+use slice::{Backing, Known};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
@@ -154,11 +154,11 @@ fn read(mut file: File, scratch: &Path, limits: &Limits, interrupt: &AtomicBool)
     if !metadata.is_file() {
         return Err(Fault::NoFile.into());
     }
-    let (stamp, known) = (Some(Stamp::of(&metadata)), Known::of(&metadata));
+    let known = Known::of(&metadata);
     file.rewind().map_err(Fault::Open)?;
     let head = head(&mut file).map_err(Fault::Open)?;
     file.rewind().map_err(Fault::Open)?;
-    let backing = Arc::new(Backing { file, stamp, known: Some(known) });
+    let backing = Arc::new(Backing { file, known: Some(known) });
     let mut spool = Spool::new(scratch, limits).from(known);
     let mut members = Members::new(limits);
 

@@ -2,34 +2,17 @@
 
 use crate::file;
 use crate::layer::write::Identity;
-use crate::record;
+use crate::record::Stamp;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What tells that a file is still the one that was opened: size and mtime, to the nanosecond. Its device and inode
-/// cannot change while it is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    size: u64,
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { size: metadata.size(), seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() }
-    }
-}
 
 /// An open file that slices refer to.
 pub(super) struct Backing {
     pub(super) file: File,
-    /// None for a temporary file, which is ours alone.
-    pub(super) stamp: Option<Stamp>,
     /// What its bytes depend on, if that is known.
     pub(super) known: Option<Known>,
 }
@@ -37,13 +20,14 @@ pub(super) struct Backing {
 /// A file on disk whose bytes these are, or out of which they were unpacked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
-    stamp: record::Stamp,
+    stamp: Stamp,
+    /// Into a temporary file, which is ours alone.
     unpacked: bool,
 }
 
 impl Known {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { stamp: record::Stamp::of(metadata), unpacked: false }
+        Self { stamp: Stamp::of(metadata), unpacked: false }
     }
 
     pub(super) fn unpacked(self) -> Self {
@@ -52,11 +36,16 @@ impl Known {
 }
 
 impl Backing {
+    /// What the file was when it was opened, unless it is a temporary one.
+    fn opened(&self) -> Option<Stamp> {
+        self.known.filter(|known| !known.unpacked).map(|known| known.stamp)
+    }
+
     /// # Errors
     /// The file is not what it was.
     pub(super) fn check(&self) -> io::Result<()> {
-        match self.stamp {
-            Some(stamp) if Stamp::of(&self.file.metadata()?) != stamp => Err(changed()),
+        match self.opened() {
+            Some(stamp) if !Stamp::of(&self.file.metadata()?).is_unwritten(stamp) => Err(changed()),
             _ => Ok(()),
         }
     }
@@ -86,13 +75,13 @@ impl Slice {
     pub fn file(path: &Path) -> io::Result<Self> {
         let file = file::open(path)?;
         let metadata = file.metadata()?;
-        let (stamp, known) = (Some(Stamp::of(&metadata)), Some(Known::of(&metadata)));
-        Ok(Self { backing: Arc::new(Backing { file, stamp, known }), offset: 0, len: metadata.size() })
+        let backing = Backing { file, known: Some(Known::of(&metadata)) };
+        Ok(Self { backing: Arc::new(backing), offset: 0, len: metadata.len() })
     }
 
     /// The file that it is the whole of, unless that is a temporary one of ours.
     pub(super) fn whole(&self) -> Option<&File> {
-        let size = self.backing.stamp?.size;
+        let size = self.backing.opened()?.size();
         (self.offset == 0 && self.len == size).then_some(&self.backing.file)
     }
 
@@ -107,10 +96,9 @@ impl Slice {
     #[must_use]
     pub fn identity(&self) -> Identity<'static> {
         let Some(Known { stamp, unpacked }) = self.backing.known else { return Identity::Unknown };
-        let [a, b, c, d, e, f, g] = stamp.numbers();
         // What was unpacked has places of its own. No file is so long that this bit is taken.
         let offset = self.offset | u64::from(unpacked) << 63;
-        Identity::Stamp { numbers: [a, b, c, d, e, f, g, offset, self.len], newest: stamp.newest() }
+        Identity::Stamp { stamp, offset, length: self.len }
     }
 
     /// Reads the content from its start. Readers of one slice do not disturb each other.

@@ -37,7 +37,7 @@ impl<'a> Spool<'a> {
             Some(backing) => Arc::clone(backing),
             None => {
                 let file = tempfile::tempfile_in(self.folder).map_err(Fault::spool)?;
-                Arc::clone(self.backing.insert(Arc::new(Backing { file, stamp: None, known: self.from })))
+                Arc::clone(self.backing.insert(Arc::new(Backing { file, known: self.from })))
             }
         };
         let start = std::mem::replace(&mut self.end, end);

@@ -15,6 +15,7 @@ use crate::pantry::Pantry;
 use crate::plan::{self, Context, Plan};
 use crate::rebuild::Rebuild;
 use crate::recipe::{Diagnostic, Input, Recipe, Source, Stamp, Syntax, Variables, parse};
+use crate::record::Kept;
 use crate::source::Inputs;
 use crate::source::disk::{OUTPUT, Root};
 use crate::supply::{Shortage, Supply};
@@ -175,7 +176,7 @@ fn plan_with(
     order: &Order,
     written: (Option<&Path>, &Path),
     at_hand: Option<&Inputs>,
-    kept: Option<&Path>,
+    kept: Option<Kept>,
 ) -> Result<Planned, Failure> {
     let recipe = parse(order.text, order.syntax).and_then(|recipe| recipe.pin(order.lock)).map_err(Failure::Recipe)?;
     let (destination, output) = written;
@@ -224,7 +225,7 @@ fn plans(
     recipe: &Recipe<Pinned>,
     (root, inputs, stamp): (&Root, &Inputs, Option<&Stamp>),
     order: &Order,
-    kept: Option<&Path>,
+    kept: Option<Kept>,
 ) -> Result<Vec<Plan>, Failure> {
     let Supply { scratch, interrupt, .. } = order.supply;
     let context = Context { root, inputs, stamp, scratch, kept, interrupt, source_date_epoch: order.source_date_epoch };
@@ -335,7 +336,7 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     refuse_input(&recipe, order.supply.folder, destination, target.path())?;
 
     let rebuild = goal.rebuild.filter(|_| !goal.locked);
-    let planned = plan_with(order, (named.as_deref(), &output), goal.inputs, rebuild.map(Rebuild::folder))?;
+    let planned = plan_with(order, (named.as_deref(), &output), goal.inputs, rebuild.map(Rebuild::kept))?;
     let (name, mut tags) = tags(destination, name, planned.tags());
     if planned.stamp.as_ref().is_some_and(|stamp| stamp.dirty) {
         tags = tags.into_iter().map(plan::dirty_tag).collect();

@@ -12,7 +12,7 @@ use crate::image::Memory;
 use crate::layer::write::Past;
 use crate::oci::Digest;
 use crate::plan::Plan;
-use crate::record::Stamp;
+use crate::record::{Kept, Stamp};
 use record::Record;
 use std::fs::{self, File};
 use std::io;
@@ -37,6 +37,12 @@ impl Rebuild {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The same, for who keeps something there.
+    #[must_use]
+    pub fn kept(&self) -> Kept<'_> {
+        Kept { folder: &self.folder, now: self.now }
     }
 
     fn file(&self, target: &Path) -> Option<PathBuf> {

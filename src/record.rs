@@ -4,6 +4,7 @@
 //! They are kept to save time, never because they are needed: one that is damaged, or of another form, is none.
 
 use crate::oci::Digest;
+use crate::tree::Attributes;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -64,6 +65,15 @@ impl Stamp {
     }
 }
 
+/// Where records are kept, by who trusts them.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// When rebake began, in seconds since 1970.
+    pub now: i64,
+}
+
 /// A record that is being put together.
 #[derive(Debug)]
 pub struct Out(Vec<u8>);
@@ -96,6 +106,18 @@ impl Out {
     /// Adds a stamp.
     pub fn stamp(&mut self, stamp: Stamp) {
         stamp.0.into_iter().for_each(|number| self.number(number));
+    }
+
+    /// Adds attributes.
+    pub fn attributes(&mut self, attributes: &Attributes) {
+        let Attributes { mode, uid, gid, mtime, xattrs } = attributes;
+        for number in [u64::from(*mode), *uid, *gid, mtime.cast_unsigned(), xattrs.len() as u64] {
+            self.number(number);
+        }
+        for (name, value) in xattrs {
+            self.text(name);
+            self.text(value);
+        }
     }
 
     /// The whole.
@@ -160,6 +182,17 @@ impl<'a> In<'a> {
             *number = self.number()?;
         }
         Some(Stamp(numbers))
+    }
+
+    /// The next attributes.
+    pub fn attributes(&mut self) -> Option<Attributes> {
+        let mode = u32::try_from(self.number()?).ok()?;
+        let (uid, gid, mtime) = (self.number()?, self.number()?, self.number()?.cast_signed());
+        let mut attributes = Attributes { mode, uid, gid, mtime, ..Attributes::default() };
+        for _ in 0..self.number()? {
+            attributes.xattrs.insert(self.text()?.to_vec(), self.text()?.to_vec());
+        }
+        Some(attributes)
     }
 
     /// Whether nothing is left.

@@ -17,6 +17,7 @@ use crate::layer::write::MTIME;
 use crate::lock::Pinned;
 use crate::oci::{Compression, Digest, Platform};
 use crate::recipe::{Created, Diagnostic, Input, Label, Mtime, Recipe, Span, Stamp, Variables};
+use crate::record::Kept;
 use crate::source::{Bench, Content, Inputs, Ready, disk::Root, image, lower::Lower};
 use crate::tree::{Origin, Tree};
 use serde_json::Value;
@@ -37,8 +38,8 @@ pub struct Context<'a> {
     pub inputs: &'a Inputs,
     /// Where unpacked archives may lie while the image is built.
     pub scratch: &'a Path,
-    /// Where it is kept what bases hold, for the next build; none: they are read.
-    pub kept: Option<&'a Path>,
+    /// Where it is kept what archives and bases hold, for the next build; none: they are read.
+    pub kept: Option<Kept<'a>>,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
     /// What is known of the recipe's commit, if the recipe asks for it.

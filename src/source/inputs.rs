@@ -6,6 +6,7 @@ use super::files::InputMember;
 use super::image::{self, Image, ImageError};
 use super::lower::Lower;
 use crate::oci::{Descriptor, Digest, ImageName, Platform};
+use crate::record::Kept;
 use crate::together::Once;
 use std::collections::BTreeMap;
 use std::io;
@@ -80,8 +81,8 @@ pub struct Bench<'a> {
     pub platform: &'a Platform,
     /// Where unpacked archives may lie.
     pub scratch: &'a Path,
-    /// Where it is kept what bases hold; none: they are read.
-    pub kept: Option<&'a Path>,
+    /// Where it is kept what archives and bases hold; none: they are read.
+    pub kept: Option<Kept<'a>>,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
 }
@@ -128,9 +129,16 @@ impl AtHand {
     /// See [`ArchiveError`].
     pub fn archive(&self, bench: Bench) -> Result<Arc<Archive>, ArchiveError> {
         self.once(&self.opened.archive, (), || {
-            let name = Path::new("");
-            let file = self.file().map_err(|error| ArchiveError::unopened(name, error))?;
-            archive::from_slice(&file, name, bench.scratch, &Limits::default(), bench.interrupt).map(Arc::new)
+            let open = || {
+                let name = Path::new("");
+                let file = self.file().map_err(|error| ArchiveError::unopened(name, error))?;
+                archive::from_slice(&file, name, bench.scratch, &Limits::default(), bench.interrupt)
+            };
+            match &self.ready {
+                Ready::File(path) | Ready::Tree(path) => archive::known(path, bench.scratch, bench.kept, open),
+                Ready::Blobs { .. } | Ready::Image(_) => open(),
+            }
+            .map(Arc::new)
         })
     }
 
@@ -164,15 +172,15 @@ impl AtHand {
     /// See [`ImageError`].
     pub fn lower(&self, image: &Image, bench: Bench) -> Result<Arc<Lower>, ImageError> {
         self.once(&self.opened.lower, (), || {
-            if let Some(lower) = bench.kept.and_then(|folder| Lower::recall(folder, &image.layers)) {
+            if let Some(lower) = bench.kept.and_then(|kept| Lower::recall(kept.folder, &image.layers)) {
                 return Ok(Arc::new(lower));
             }
             let mut lower = Lower::default();
             for layer in &image.layers {
                 lower.put_base(layer, bench.interrupt)?;
             }
-            if let Some(folder) = bench.kept {
-                lower.keep(folder, &image.layers);
+            if let Some(kept) = bench.kept {
+                lower.keep(kept.folder, &image.layers);
             }
             Ok(Arc::new(lower))
         })

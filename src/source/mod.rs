@@ -15,6 +15,7 @@ pub use inputs::{AtHand, Bench, Inputs, Opened, Ready};
 use crate::layer::write::{self, Identity};
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The bytes of a file of an image.
 #[derive(Debug, Clone)]
@@ -45,6 +46,13 @@ impl write::Content for Content {
             Self::Disk(file) => file.open(),
             Self::Archive(slice) => Ok(Box::new(slice.reader())),
             Self::Text(bytes) => Ok(Box::new(&**bytes)),
+        }
+    }
+
+    fn prepare(&self, interrupt: &AtomicBool) -> io::Result<()> {
+        match self {
+            Self::Archive(slice) => slice.unpack(interrupt),
+            Self::Disk(_) | Self::Text(_) => Ok(()),
         }
     }
 

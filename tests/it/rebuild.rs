@@ -2,7 +2,7 @@
 
 use crate::recipes::REPOSITORY;
 use crate::support::{Work, attempt, rebake, run};
-use rebake::build::{Goal, Order, Stamping, build};
+use rebake::build::{Failure, Goal, Order, Stamping, build};
 use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past, Workers};
 use rebake::layout::Staging;
@@ -49,6 +49,17 @@ fn later() -> i64 {
 
 /// Builds a recipe into a layout; the bytes of its index.
 fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -> Vec<u8> {
+    bake_with(folder.parent().unwrap(), folder, recipe, layout, rebuild).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// The same, with a place for what is unpacked.
+fn bake_with(
+    scratch: &Path,
+    folder: &Path,
+    recipe: &str,
+    layout: &Path,
+    rebuild: Option<&Rebuild>,
+) -> Result<Vec<u8>, Failure> {
     let interrupt = AtomicBool::new(false);
     let supply = Supply {
         pantries: &[],
@@ -56,7 +67,7 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
         reach: Reach::Disk,
         folder,
         shared: None,
-        scratch: folder.parent().unwrap(),
+        scratch,
         interrupt: &interrupt,
         notice: &|_| {},
     };
@@ -71,8 +82,8 @@ fn bake(folder: &Path, recipe: &str, layout: &Path, rebuild: Option<&Rebuild>) -
     };
     let destination = ImageName::layout(layout.to_owned());
     let goal = Goal { destination: Some(&destination), output: Path::new("out"), locked: false, rebuild, inputs: None };
-    build(&order, &goal).unwrap_or_else(|failure| panic!("{failure}"));
-    fs::read(layout.join("index.json")).unwrap()
+    build(&order, &goal)?;
+    Ok(fs::read(layout.join("index.json")).unwrap())
 }
 
 fn recipe(compression: &str) -> String {
@@ -367,6 +378,72 @@ fn what_a_base_holds_is_kept_and_read_again_only_by_who_trusts_nothing() {
     let record = files(&work.join("cache/rebuild")).into_iter().find(|path| named(path, "lower-")).unwrap();
     fs::write(&record, "x").unwrap();
     assert_eq!(third, build(&[]).success().text());
+}
+
+/// An archive with a user of that number, and of each kind of member one.
+fn archive(user: u32, content: &str) -> Vec<u8> {
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none()));
+    let passwd = format!("root:x:0:0::/:\nme:x:{user}:{user}::/:\n");
+    let members = [
+        ("usr/", tar::EntryType::Directory, "", ""),
+        ("usr/a", tar::EntryType::Regular, "", content),
+        ("etc/passwd", tar::EntryType::Regular, "", &passwd),
+        ("usr/empty", tar::EntryType::Regular, "", ""),
+        ("usr/b", tar::EntryType::Link, "usr/a", ""),
+        ("lib", tar::EntryType::Symlink, "usr", ""),
+        ("pipe", tar::EntryType::Fifo, "", ""),
+    ];
+    for (name, kind, target, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o640);
+        header.set_mtime(7);
+        header.set_size(content.len() as u64);
+        match kind {
+            tar::EntryType::Link | tar::EntryType::Symlink => tar.append_link(&mut header, name, target).unwrap(),
+            _ => tar.append_data(&mut header, name, content.as_bytes()).unwrap(),
+        }
+    }
+    tar.into_inner().and_then(flate2::write::GzEncoder::finish).unwrap()
+}
+
+#[test]
+fn an_archive_is_unpacked_only_for_a_layer_that_is_not_there() {
+    let work = Work::new();
+    let recipe = "edition = \"2026\"\n[image]\nname = \"x\"\n[[layer]]\n[[layer.extract]]\nfrom = \"a.tar.gz\"\nto = \"/\"\n[[layer]]\n[[layer.copy]]\nfrom = \"file\"\nto = \"/lib/file\"\nowner = \"me\"\n";
+    let folder = work.join("recipe");
+    let (layout, cold, scratch, none) = (work.join("layout"), work.join("cold"), work.path(), work.join("not/there"));
+    let rebuild = Rebuild::new(work.join("records"), later());
+    let bake_in = |scratch: &Path, layout: &Path, rebuild| bake_with(scratch, &folder, recipe, layout, rebuild);
+    work.write("recipe/a.tar.gz", archive(7, "content"));
+    work.write("recipe/file", "1");
+    let first = bake_in(scratch, &layout, Some(&rebuild)).unwrap();
+    assert_eq!(first, bake_in(scratch, &cold, None).unwrap());
+    assert!(files(&work.join("records")).iter().any(|path| named(path, "archive-")));
+    // Nothing can be unpacked from here on, and nothing need be; the user comes out of the archive too.
+    assert_eq!(first, bake_in(&none, &layout, Some(&rebuild)).unwrap());
+    work.write("recipe/file", "2");
+    let second = bake_in(&none, &layout, Some(&rebuild)).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(second, bake_in(scratch, &cold, None).unwrap());
+    // A place that has none of it, and who trusts nothing.
+    assert!(bake_in(&none, &work.join("new"), Some(&rebuild)).is_err());
+    assert!(bake_in(&none, &cold, None).is_err());
+    assert_eq!(second, bake_in(scratch, &work.join("new"), Some(&rebuild)).unwrap());
+    // Another archive of the same length and time.
+    let time = fs::metadata(work.join("recipe/a.tar.gz")).unwrap().modified().unwrap();
+    let other = archive(8, "CONTENT");
+    assert_eq!(other.len(), archive(7, "content").len());
+    work.write("recipe/a.tar.gz", other);
+    fs::File::options().write(true).open(work.join("recipe/a.tar.gz")).unwrap().set_modified(time).unwrap();
+    let third = bake_in(scratch, &layout, Some(&rebuild)).unwrap();
+    assert_ne!(third, second);
+    assert_eq!(third, bake_in(scratch, &cold, None).unwrap());
+    // A damaged record is none.
+    for record in files(&work.join("records")).iter().filter(|path| named(path, "archive-")) {
+        fs::write(record, "x").unwrap();
+    }
+    assert_eq!(third, bake_in(scratch, &layout, Some(&rebuild)).unwrap());
 }
 
 fn named(path: &Path, begin: &str) -> bool {

@@ -20,6 +20,7 @@ pub use workers::Workers;
 use crate::record::Stamp;
 use crate::tree::{EntryPath, Origin};
 use std::io::{self, Read};
+use std::sync::atomic::AtomicBool;
 
 /// The time of every entry that nothing gives another one, in seconds since 1970: 1980-01-01T00:00:00Z, the first instant
 /// that zip archives can say too. It does not depend on an image's `created`, so that a new commit does not change a
@@ -33,6 +34,14 @@ pub trait Content {
     /// # Errors
     /// What the place they come from reports.
     fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+
+    /// Does what has to be done before they are opened and may take long, unless somebody interrupts.
+    ///
+    /// # Errors
+    /// What the place they come from reports.
+    fn prepare(&self, _interrupt: &AtomicBool) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What tells them from others without reading them.
     fn identity(&self) -> Identity<'_> {

@@ -274,7 +274,16 @@ impl<'t, C: Content> Pieces<'t, C> for Feed<'_, 't> {
     }
 
     fn data(&mut self, data: Data<'t, C>) -> Result<(), WriteError> {
-        if self.reads() { self.filler.data(&data) } else { Ok(()) }
+        if !self.reads() {
+            return Ok(());
+        }
+        if data.at == 0 {
+            data.content.prepare(self.interrupt).map_err(|error| match self.interrupt.load(Ordering::Relaxed) {
+                true => WriteError::Interrupted,
+                false => stream::failed(data.path, data.origin, error),
+            })?;
+        }
+        self.filler.data(&data)
     }
 
     fn zeros(&mut self, count: usize) -> Result<(), WriteError> {

@@ -188,7 +188,7 @@ impl<'t, C> Walk<'_, 't, C> {
     }
 }
 
-fn failed(path: &EntryPath, origin: Origin, source: io::Error) -> WriteError {
+pub(super) fn failed(path: &EntryPath, origin: Origin, source: io::Error) -> WriteError {
     WriteError::Content { path: path.clone(), origin, source }
 }
 

@@ -65,7 +65,7 @@ impl Gathering<'_, '_> {
     /// The archive that a statement names; none if it may be missing, and is.
     fn archive(&self, extract: &Extract, taken: &Taken) -> Result<Option<Archive>, Mistakes> {
         let (at, from) = (taken.at, taken.called());
-        let Context { scratch, interrupt, .. } = self.work.context;
+        let Context { scratch, interrupt, kept, .. } = self.work.context;
         let limits = Limits::default();
         let open = |slice: &Slice| archive::from_slice(slice, Path::new(""), scratch, &limits, interrupt);
         let archive = match &taken.source {
@@ -75,7 +75,8 @@ impl Gathering<'_, '_> {
             Source::Path(place, path) => match place.find(Path::new(path)) {
                 Ok((_, Found { kind: Kind::File { content: Content::Archive(slice), .. }, .. })) => open(&slice),
                 Ok((_, Found { kind: Kind::File { content: Content::Disk(file), .. }, .. })) => {
-                    archive::open(&file.path(), scratch, &limits, interrupt)
+                    let path = file.path();
+                    archive::known(&path, scratch, kept, || archive::open(&path, scratch, &limits, interrupt))
                 }
                 Ok((_, found)) => {
                     let mistake = Diagnostic::at(at, format!("{from} is {}, not an archive", found.kind.noun()));

@@ -6,6 +6,7 @@
 //! go in an image is left to others; so is a member below one that is no folder, which [`tree`](crate::tree) refuses.
 
 mod error;
+mod kept;
 mod members;
 mod slice;
 mod spool;
@@ -21,8 +22,9 @@ pub(crate) use spool::Spool;
 use crate::file;
 use crate::layer::decompress::{Compression, decoder};
 use crate::layer::read::is_header;
+use crate::record::{Kept, Stamp};
 use crate::tree::{Attributes, EntryPath, Kind};
-use slice::{Backing, Known};
+use slice::{Backing, Known, NEVER};
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
@@ -102,6 +104,26 @@ pub fn open(path: &Path, scratch: &Path, limits: &Limits, interrupt: &AtomicBool
     }
 }
 
+/// What is kept of archives between runs: with `kept` the list of members is taken from there if it can be, and then content
+/// is unpacked when it is read; else the archive is opened by `open`, and what was found is kept.
+///
+/// # Errors
+/// What `open` returns.
+pub fn known(
+    path: &Path,
+    scratch: &Path,
+    kept: Option<Kept>,
+    open: impl FnOnce() -> Result<Archive, ArchiveError>,
+) -> Result<Archive, ArchiveError> {
+    let Some(kept) = kept else { return open() };
+    if let Some(archive) = kept::recall(path, kept, scratch) {
+        return Ok(archive);
+    }
+    let archive = open()?;
+    kept::keep(&archive, kept);
+    Ok(archive)
+}
+
 /// Like [`open`], for a file that is open already; `name` is what errors call it.
 ///
 /// # Errors
@@ -113,14 +135,16 @@ pub fn from_file(
     limits: &Limits,
     interrupt: &AtomicBool,
 ) -> Result<Archive, ArchiveError> {
-    read(file, scratch, limits, interrupt).map(|members| Archive { members }).map_err(|Trouble { member, fault }| {
-        let fault = match fault {
-            _ if interrupt.load(Ordering::Relaxed) => Fault::Interrupted,
-            Fault::Spool { source, .. } => Fault::Spool { folder: Some(scratch.to_owned()), source },
-            fault => fault,
-        };
-        ArchiveError { archive: name.to_owned(), member, fault }
-    })
+    read(file, scratch, limits, interrupt).map(|(members, _)| Archive { members }).map_err(
+        |Trouble { member, fault }| {
+            let fault = match fault {
+                _ if interrupt.load(Ordering::Relaxed) => Fault::Interrupted,
+                Fault::Spool { source, .. } => Fault::Spool { folder: Some(scratch.to_owned()), source },
+                fault => fault,
+            };
+            ArchiveError { archive: name.to_owned(), member, fault }
+        },
+    )
 }
 
 /// Like [`open`], for an archive that is a member of another one, or a file of an input.
@@ -149,38 +173,45 @@ pub fn from_slice(
     from_file(file, name, scratch, limits, interrupt)
 }
 
-fn read(mut file: File, scratch: &Path, limits: &Limits, interrupt: &AtomicBool) -> Result<Vec<Member>, Trouble> {
+/// The members, and where their content was put aside, if any was.
+fn read(
+    mut file: File,
+    scratch: &Path,
+    limits: &Limits,
+    interrupt: &AtomicBool,
+) -> Result<(Vec<Member>, Option<Arc<Backing>>), Trouble> {
     let metadata = file.metadata().map_err(Fault::Open)?;
     if !metadata.is_file() {
         return Err(Fault::NoFile.into());
     }
-    let known = Known::of(&metadata);
+    let known = Known::new(Stamp::of(&metadata));
     file.rewind().map_err(Fault::Open)?;
     let head = head(&mut file).map_err(Fault::Open)?;
     file.rewind().map_err(Fault::Open)?;
-    let backing = Arc::new(Backing { file, known: Some(known) });
+    let backing = Arc::new(Backing::new(file, Some(known)));
+    let file = backing.file(&NEVER).map_err(Fault::Open)?;
     let mut spool = Spool::new(scratch, limits).from(known);
     let mut members = Members::new(limits);
 
     match Compression::sniff(&head) {
         Compression::None if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") => {
-            zip::read(&backing.file, interrupt, &mut spool, &mut members)?;
+            zip::read(file, interrupt, &mut spool, &mut members)?;
         }
         Compression::None => {
             is_tar(&head)?;
-            tar::read(Watch::new(&backing.file, interrupt), Some(&backing), &mut spool, &mut members)?;
+            tar::read(Watch::new(file, interrupt), Some(&backing), &mut spool, &mut members)?;
         }
         compression => {
-            let plain = decoder(&backing.file, compression).map_err(Fault::Content)?;
+            let plain = decoder(file, compression).map_err(Fault::Content)?;
             let mut plain = Watch::new(plain, interrupt);
             let head = self::head(&mut plain).map_err(Fault::Content)?;
             is_tar(&head)?;
             tar::read(Cursor::new(head).chain(plain), None, &mut spool, &mut members)?;
         }
     }
-    spool.finish()?;
+    let spool = spool.end()?;
     backing.check().map_err(|_| Fault::Changed)?;
-    Ok(members.finish())
+    Ok((members.finish(), spool))
 }
 
 /// The first block, or what there is of it.

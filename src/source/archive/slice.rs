@@ -1,20 +1,32 @@
 //! A run of bytes in a file that can be read at any time, from any thread.
 
+use super::kept::Packed;
 use crate::file;
 use crate::layer::write::Identity;
 use crate::record::Stamp;
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Nobody interrupts.
+pub(super) static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// An open file that slices refer to.
 pub(super) struct Backing {
-    pub(super) file: File,
+    bytes: Bytes,
     /// What its bytes depend on, if that is known.
     pub(super) known: Option<Known>,
+}
+
+/// Where the bytes of a backing are.
+enum Bytes {
+    There(File),
+    /// Somebody has to want them first.
+    Packed(Box<Packed>),
 }
 
 /// A file on disk whose bytes these are, or out of which they were unpacked.
@@ -26,8 +38,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { stamp: Stamp::of(metadata), unpacked: false }
+    pub(super) fn new(stamp: Stamp) -> Self {
+        Self { stamp, unpacked: false }
     }
 
     pub(super) fn unpacked(self) -> Self {
@@ -36,6 +48,44 @@ impl Known {
 }
 
 impl Backing {
+    pub(super) fn new(file: File, known: Option<Known>) -> Self {
+        Self { bytes: Bytes::There(file), known }
+    }
+
+    pub(super) fn packed(packed: Packed, known: Known) -> Self {
+        Self { bytes: Bytes::Packed(Box::new(packed)), known: Some(known) }
+    }
+
+    /// The file, unpacked if it was not yet.
+    ///
+    /// # Errors
+    /// If it cannot be unpacked.
+    pub(super) fn file(&self, interrupt: &AtomicBool) -> io::Result<&File> {
+        match &self.bytes {
+            Bytes::There(file) => Ok(file),
+            Bytes::Packed(packed) => packed.file(interrupt),
+        }
+    }
+
+    /// The file, unless it is packed.
+    pub(super) fn into_file(self) -> Option<File> {
+        match self.bytes {
+            Bytes::There(file) => Some(file),
+            Bytes::Packed(_) => None,
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let small = match &self.bytes {
+            Bytes::There(_) => None,
+            Bytes::Packed(packed) => packed.small(offset),
+        };
+        match small {
+            Some(mut small) => small.read(buffer),
+            None => self.file(&NEVER)?.read_at(buffer, offset),
+        }
+    }
+
     /// What the file was when it was opened, unless it is a temporary one.
     fn opened(&self) -> Option<Stamp> {
         self.known.filter(|known| !known.unpacked).map(|known| known.stamp)
@@ -45,7 +95,7 @@ impl Backing {
     /// The file is not what it was.
     pub(super) fn check(&self) -> io::Result<()> {
         match self.opened() {
-            Some(stamp) if !Stamp::of(&self.file.metadata()?).is_unwritten(stamp) => Err(changed()),
+            Some(stamp) if !Stamp::of(&self.file(&NEVER)?.metadata()?).is_unwritten(stamp) => Err(changed()),
             _ => Ok(()),
         }
     }
@@ -75,14 +125,14 @@ impl Slice {
     pub fn file(path: &Path) -> io::Result<Self> {
         let file = file::open(path)?;
         let metadata = file.metadata()?;
-        let backing = Backing { file, known: Some(Known::of(&metadata)) };
+        let backing = Backing::new(file, Some(Known::new(Stamp::of(&metadata))));
         Ok(Self { backing: Arc::new(backing), offset: 0, len: metadata.len() })
     }
 
     /// The file that it is the whole of, unless that is a temporary one of ours.
     pub(super) fn whole(&self) -> Option<&File> {
         let size = self.backing.opened()?.size();
-        (self.offset == 0 && self.len == size).then_some(&self.backing.file)
+        if self.offset == 0 && self.len == size { self.backing.file(&NEVER).ok() } else { None }
     }
 
     /// Length in bytes.
@@ -90,6 +140,24 @@ impl Slice {
     #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Where it begins.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The stamp of the archive out of which it was unpacked into a temporary file.
+    pub(super) fn unpacked_from(&self) -> Option<Stamp> {
+        self.backing.known.filter(|known| known.unpacked).map(|known| known.stamp)
+    }
+
+    /// Unpacks it, if it was not yet, as long as nobody interrupts. Reading it does too, but cannot be interrupted then.
+    ///
+    /// # Errors
+    /// If it cannot be unpacked.
+    pub fn unpack(&self, interrupt: &AtomicBool) -> io::Result<()> {
+        self.backing.file(interrupt).map(drop)
     }
 
     /// What tells its bytes from others.
@@ -135,7 +203,7 @@ impl Read for SliceReader {
             return Ok(0);
         }
         let offset = self.slice.offset.checked_add(self.position).ok_or_else(changed)?;
-        let n = self.slice.backing.file.read_at(buf.get_mut(..wanted).unwrap_or_default(), offset)?;
+        let n = self.slice.backing.read_at(buf.get_mut(..wanted).unwrap_or_default(), offset)?;
         if n == 0 {
             return Err(changed());
         }

@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::error::Fault;
-use super::slice::{Backing, Known, Slice};
+use super::slice::{Backing, Known, NEVER, Slice};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl<'a> Spool<'a> {
             Some(backing) => Arc::clone(backing),
             None => {
                 let file = tempfile::tempfile_in(self.folder).map_err(Fault::spool)?;
-                Arc::clone(self.backing.insert(Arc::new(Backing { file, known: self.from })))
+                Arc::clone(self.backing.insert(Arc::new(Backing::new(file, self.from))))
             }
         };
         let start = std::mem::replace(&mut self.end, end);
@@ -46,10 +46,16 @@ impl<'a> Spool<'a> {
 
     /// Makes room for the zeros of a hole at the very end.
     pub(crate) fn finish(self) -> Result<(), Fault> {
-        match self.backing {
-            Some(backing) => backing.file.set_len(self.end).map_err(Fault::spool),
-            None => Ok(()),
+        self.end().map(drop)
+    }
+
+    /// As [`Spool::finish`]; what it holds, if it holds anything.
+    pub(super) fn end(self) -> Result<Option<Arc<Backing>>, Fault> {
+        if let Some(backing) = &self.backing {
+            let file = backing.file(&NEVER).map_err(Fault::spool)?;
+            file.set_len(self.end).map_err(Fault::spool)?;
         }
+        Ok(self.backing)
     }
 
     /// Takes over a whole content that should have `size` bytes.
@@ -87,7 +93,7 @@ impl Part {
         let end = offset.checked_add(bytes.len() as u64).filter(|&end| end <= self.size);
         let at = end.and_then(|_| self.start.checked_add(offset));
         let at = at.ok_or(Fault::Length { stated: self.size, got: offset.saturating_add(bytes.len() as u64) })?;
-        self.backing.file.write_all_at(bytes, at).map_err(Fault::spool)
+        self.backing.file(&NEVER).and_then(|file| file.write_all_at(bytes, at)).map_err(Fault::spool)
     }
 
     pub(super) fn slice(self) -> Slice {

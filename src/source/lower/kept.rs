@@ -5,7 +5,7 @@ use super::{Below, Lower, Standing};
 use crate::oci::Digest;
 use crate::record::{self, In, Out};
 use crate::source::image;
-use crate::tree::{Attributes, EntryPath};
+use crate::tree::EntryPath;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,14 +49,7 @@ impl Lower {
             };
             out.number(number);
             out.text(target);
-            let Attributes { mode, uid, gid, mtime, xattrs } = attributes;
-            for number in [u64::from(*mode), *uid, *gid, mtime.cast_unsigned(), xattrs.len() as u64] {
-                out.number(number);
-            }
-            for (name, value) in xattrs {
-                out.text(name);
-                out.text(value);
-            }
+            out.attributes(attributes);
         }
         out
     }
@@ -77,13 +70,7 @@ impl Lower {
                 (2, _) => Below::Other,
                 _ => return None,
             };
-            let mode = u32::try_from(from.number()?).ok()?;
-            let (uid, gid, mtime) = (from.number()?, from.number()?, from.number()?.cast_signed());
-            let mut attributes = Attributes { mode, uid, gid, mtime, ..Attributes::default() };
-            for _ in 0..from.number()? {
-                attributes.xattrs.insert(from.text()?.to_vec(), from.text()?.to_vec());
-            }
-            lower.entries.insert(path, Standing { attributes, kind });
+            lower.entries.insert(path, Standing { attributes: from.attributes()?, kind });
         }
         from.is_empty().then_some(lower)
     }
@@ -92,6 +79,7 @@ impl Lower {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Attributes;
 
     #[test]
     fn what_is_kept_is_read_as_it_was_written_and_damaged_it_is_none() {

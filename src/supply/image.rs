@@ -4,7 +4,7 @@ use super::shortage::cannot_write;
 use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
-use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, document, json, media_type};
 use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind, Repository};
 use crate::source::{Ready, image};
 use crate::store::{Part, hash};
@@ -197,7 +197,8 @@ impl Supply<'_> {
 
     /// Everything that a manifest names.
     fn fetch_all(&self, manifest: &[u8], remote: &Remote<'_>) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
-        let wanted = named(manifest).map_err(SupplyError::failed)?;
+        let wanted = json::parse(manifest).map_err(SupplyError::failed)?;
+        let wanted = document::blobs(&wanted).map_err(|error| SupplyError::failed(format!("its manifest: {error}")))?;
         let queue = Mutex::new(wanted.into_iter());
         let next = || queue.lock().map_or(None, |mut queue| queue.next());
         let work = || -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
@@ -343,12 +344,4 @@ fn described(digest: Digest, bytes: &[u8]) -> Descriptor {
     let own = json.get("mediaType").and_then(Value::as_str);
     let looks = if json.get("manifests").is_some() { media_type::INDEX } else { media_type::MANIFEST };
     Descriptor::new(own.unwrap_or(looks), digest, bytes.len() as u64)
-}
-
-/// The config and the layers that a manifest names.
-fn named(manifest: &[u8]) -> Result<Vec<Descriptor>, String> {
-    let json = json::parse(manifest)?;
-    let config = json.get("config").ok_or("its manifest names no config")?;
-    let layers = json.get("layers").and_then(Value::as_array).ok_or("its manifest has no list `layers`")?;
-    std::iter::once(config).chain(layers).map(Descriptor::from_json).collect()
 }

@@ -8,11 +8,12 @@ use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, document, j
 use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind, Repository};
 use crate::source::{Ready, image};
 use crate::store::{Part, hash};
+use crate::together::side_by_side;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, OnceLock};
 
 /// How many blobs are fetched at a time.
 const AT_ONCE: usize = 4;
@@ -199,36 +200,12 @@ impl Supply<'_> {
     fn fetch_all(&self, manifest: &[u8], remote: &Remote<'_>) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
         let wanted = json::parse(manifest).map_err(SupplyError::failed)?;
         let wanted = document::blobs(&wanted).map_err(|error| SupplyError::failed(format!("its manifest: {error}")))?;
-        let queue = Mutex::new(wanted.into_iter());
-        let next = || queue.lock().map_or(None, |mut queue| queue.next());
-        let work = || -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
-            let mut done = Vec::new();
-            while let Some(descriptor) = next() {
-                if self.interrupt.load(Ordering::Relaxed) {
-                    return Err(SupplyError::Interrupted);
-                }
-                match self.blob(&descriptor, remote) {
-                    Ok(path) => done.push((descriptor, path)),
-                    Err(error) => {
-                        // What is left is of no use any more.
-                        while next().is_some() {}
-                        return Err(error);
-                    }
-                }
-            }
-            Ok(done)
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-            let mut all = Vec::new();
-            for worker in workers {
-                match worker.join() {
-                    Ok(done) => all.extend(done?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(all)
-        })
+        let fetched = side_by_side(&wanted, AT_ONCE, |_, descriptor| match self.interrupt.load(Ordering::Relaxed) {
+            true => Err(SupplyError::Interrupted),
+            false => Ok((descriptor.clone(), self.blob(descriptor, remote)?)),
+        });
+        // What was not begun comes behind what failed.
+        fetched.into_iter().flatten().collect()
     }
 
     fn blob(&self, descriptor: &Descriptor, remote: &Remote<'_>) -> Result<PathBuf, SupplyError> {

@@ -155,7 +155,7 @@ impl Planned {
         // Those of an index are the same on all platforms.
         let annotations = self.plans.first().map(|plan| plan.annotations.clone()).unwrap_or_default();
         let manner = (order.batch, order.supply.interrupt);
-        image::write_again(&self.plans, &annotations, sink, memory, manner).map_err(|error| match error {
+        image::write(&self.plans, &annotations, sink, memory, manner).map_err(|error| match error {
             ImageWriteError::Content { path, place, source } => {
                 let message = format!("the content of {path} cannot be had: {source}");
                 let mistake = place.map_or_else(|| Diagnostic::new(&message), |place| Diagnostic::at(place, &message));

@@ -5,7 +5,7 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
-use rebake::build::{Built, Failure, Goal, Order, Stamping, build, inputs};
+use rebake::build::{Built, Goal, Order, Stamping, build, inputs};
 use rebake::image::Batch;
 use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         if !report.json() {
             print(report, references(&built).as_bytes());
         }
-        return failed(failure, recipe, report);
+        return recipe.failed(report, failure);
     }
     let result = if report.json() {
         format!("{:#}\n", json!({ "images": built.iter().map(as_json).collect::<Vec<_>>() }))
@@ -144,7 +144,7 @@ fn inputs_of_all(
     for (recipe, found) in recipes.iter().zip(found.into_iter().flatten()) {
         match found.unwrap_or_else(|never| match never {}) {
             Ok(inputs) => at_hand.push(Mutex::new(Some(inputs))),
-            Err(failure) if status.is_none() => status = Some(failed(failure, recipe, report)),
+            Err(failure) if status.is_none() => status = Some(recipe.failed(report, failure)),
             Err(failure) => failure.mistakes().iter().for_each(|mistakes| recipe.shown(report, mistakes)),
         }
     }
@@ -170,8 +170,7 @@ impl Remote {
         if world.access().online.is_none() {
             return Err(format!("-o {far} is in a registry, and --offline asks none"));
         }
-        let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(&env.scratch);
-        let folder = folder.map_err(|error| format!("cannot make a folder in {}: {error}", env.scratch.display()))?;
+        let folder = world::temporary_folder(&env.scratch)?;
         let near = ImageName::layout(folder.path().join("image"));
         Ok(Some(Self { near, far: far.clone(), _folder: folder }))
     }
@@ -221,23 +220,6 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
         recipes.push(recipe);
     }
     Ok(recipes)
-}
-
-/// Says why an image could not be baked.
-pub fn failed(failure: Failure, recipe: &Recipe, report: &Report) -> ExitCode {
-    match failure.mistakes() {
-        Ok(mistakes) => recipe.mistakes(report, &mistakes),
-        Err(Failure::Interrupted) => report.failure("interrupted; what stood at the destination still does"),
-        Err(Failure::Differs { expected, found }) => {
-            let lock = recipe.lock_path();
-            report.failure(&format!(
-                "the image is {found}, and {} expects {expected}; nothing was written",
-                lock.display()
-            ));
-            ExitCode::from(1)
-        }
-        Err(failure) => report.failure(&failure.to_string()),
-    }
 }
 
 /// A line an image.

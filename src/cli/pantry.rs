@@ -1,9 +1,8 @@
 //! `rebake pantry`.
 
-use super::build::failed;
 use super::recipes::{self, Recipe};
-use super::report::Report;
-use super::world::{Shelf, Sources, World};
+use super::report::{Report, safe_lines};
+use super::world::{Shelf, Sources, World, temporary_folder};
 use super::{Options, env::Env, print};
 use rebake::build::{Failure, Stamping};
 use rebake::image::Batch;
@@ -111,7 +110,7 @@ fn run_fill(
         Shelf::Registry(name) => world.supply(Path::new("")).pantry(name).map_err(|error| say(error.to_string()))?,
     };
     let new = match &shelf {
-        Shelf::Registry(_) if distant.is_none() => Some(folder_in(&env.scratch).map_err(say)?),
+        Shelf::Registry(_) if distant.is_none() => Some(temporary_folder(&env.scratch).map_err(say)?),
         _ => None,
     };
     let mut pantry = match (&shelf, &distant, &new) {
@@ -128,7 +127,7 @@ fn run_fill(
         let lock = recipe.lock.as_ref().map(|_| recipe.lock_text.as_str());
         fill(&order, &name, lock, &mut pantry).map_err(|error| match error {
             PreserveError::Plan(Failure::Interrupted) => unfilled(&PantryError::Interrupted),
-            PreserveError::Plan(failure) => failed(failure, recipe, report),
+            PreserveError::Plan(failure) => recipe.failed(report, failure),
             PreserveError::Pantry(error) => unfilled(&error),
             error => say(error.to_string()),
         })?;
@@ -160,12 +159,6 @@ fn run_fill(
         count(blobs, "new blob"),
     );
     Ok(print(report, text.as_bytes()))
-}
-
-/// A folder for a pantry that is to be pushed.
-fn folder_in(scratch: &Path) -> Result<tempfile::TempDir, String> {
-    let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(scratch);
-    folder.map_err(|error| format!("cannot make a folder in {}: {error}", scratch.display()))
 }
 
 /// Brings a filled pantry into a registry, whose own is still the one that was filled.
@@ -240,14 +233,8 @@ fn run_check(name: &str, batch: &Batch, (world, env): (&World, &Env), report: &R
             format!("{place}: unsound; `rebake pantry fill` puts right what its recipes can still get\n")
         }
     };
-    print(report, printable(&text).as_bytes());
+    print(report, safe_lines(&text).as_bytes());
     Ok(status)
-}
-
-/// Names in a pantry are a stranger's words: no control character of them reaches the terminal.
-pub fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(safe).collect()
 }
 
 /// `1 recipe`, `2 recipes`.
@@ -313,7 +300,7 @@ fn run_list(name: &str, world: &World, report: &Report) -> Result<ExitCode, Exit
     for image in pantry.catalog.images.values() {
         text += &format!("image {} {} bytes\n", image.manifest.digest, size(image));
     }
-    Ok(print(report, printable(&text).as_bytes()))
+    Ok(print(report, safe_lines(&text).as_bytes()))
 }
 
 /// The images that a recipe's lock names: the input, and where the image was and which one it is.
@@ -381,5 +368,5 @@ fn run_restore(
         report.document(&json!({ "recipe": recipe.display().to_string() }));
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(print(report, printable(&format!("{}\n", recipe.display())).as_bytes()))
+    Ok(print(report, safe_lines(&format!("{}\n", recipe.display())).as_bytes()))
 }

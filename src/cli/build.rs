@@ -1,5 +1,8 @@
 //! `rebake build`.
 
+mod remote;
+mod told;
+
 use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
@@ -7,18 +10,18 @@ use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
 use rebake::build::{Built, Goal, Order, Stamping, build, inputs};
 use rebake::image::Batch;
-use rebake::oci::{ImageName, Transport};
 use rebake::recipe::parse;
 use rebake::source::Inputs;
 use rebake::supply::{Shared, Supply};
 use rebake::together::side_by_side;
-use serde_json::{Value, json};
+use remote::Remote;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use tempfile::TempDir;
+use told::{as_json, detail, references};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -151,42 +154,6 @@ fn inputs_of_all(
     status.map_or(Ok(at_hand), Err)
 }
 
-/// A registry: the image is built into a layout that nobody else sees, and copied from there.
-struct Remote {
-    near: ImageName,
-    far: ImageName,
-    _folder: TempDir,
-}
-
-impl Remote {
-    /// Makes room for the image, if it is to go to a registry.
-    fn begin(far: &ImageName, world: &World, env: &Env) -> Result<Option<Self>, String> {
-        if !matches!(far.transport, Transport::Registry(_)) {
-            return Ok(None);
-        }
-        if far.digest.is_some() {
-            return Err(format!("-o {far}: a digest cannot be chosen, it is what the recipe gives"));
-        }
-        if world.access().online.is_none() {
-            return Err(format!("-o {far} is in a registry, and --offline asks none"));
-        }
-        let folder = world::temporary_folder(&env.scratch)?;
-        let near = ImageName::layout(folder.path().join("image"));
-        Ok(Some(Self { near, far: far.clone(), _folder: folder }))
-    }
-
-    /// Brings the image there, which is then known by the name that it has there.
-    fn push(&self, built: &mut Built, world: &World, report: &Report) -> Result<(), String> {
-        let copied = super::copy::whole(&self.near, &self.far, world, report)?;
-        built.tags = copied.images.into_iter().flat_map(|image| image.tags).collect();
-        if let Transport::Registry(name) = &self.far.transport {
-            built.name.clone_from(name);
-        }
-        built.destination = self.far.to_string();
-        Ok(())
-    }
-}
-
 /// Reads all recipes and pins them.
 fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Recipe>, ExitCode> {
     let mut recipes: Vec<Recipe> = Vec::new();
@@ -220,60 +187,4 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
         recipes.push(recipe);
     }
     Ok(recipes)
-}
-
-/// A line an image.
-fn references(built: &[Built]) -> String {
-    built.iter().map(|image| format!("{}\n", reference(image))).collect()
-}
-
-/// `NAME:TAG@DIGEST`, with the first tag.
-fn reference(built: &Built) -> String {
-    let tag = built.tags.first().map_or("latest", String::as_str);
-    format!("{}:{tag}@{}", built.name, built.image.descriptor.digest)
-}
-
-fn detail(report: &Report, built: &Built) {
-    report.detail(&format!("{} in {}", reference(built), built.destination));
-    for manifest in &built.image.manifests {
-        report.detail(&format!("  {} {}", manifest.platform, manifest.descriptor.digest));
-        for layer in &manifest.layers {
-            let name = layer.name.as_deref().unwrap_or("(base)");
-            report.detail(&format!("    {} {} bytes  {name}", layer.descriptor.digest, layer.descriptor.size));
-        }
-    }
-}
-
-fn as_json(built: &Built) -> Value {
-    let manifests: Vec<Value> = built
-        .image
-        .manifests
-        .iter()
-        .map(|manifest| {
-            let layers = manifest.layers.iter().map(|layer| {
-                json!({
-                    "name": layer.name,
-                    "digest": layer.descriptor.digest.to_string(),
-                    "size": layer.descriptor.size,
-                    "mediaType": layer.descriptor.media_type,
-                    "diff_id": layer.diff_id.to_string(),
-                })
-            });
-            json!({
-                "platform": manifest.platform.to_string(),
-                "digest": manifest.descriptor.digest.to_string(),
-                "config": manifest.config.digest.to_string(),
-                "layers": layers.collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "name": built.name,
-        "tags": built.tags,
-        "reference": reference(built),
-        "digest": built.image.descriptor.digest.to_string(),
-        "mediaType": built.image.descriptor.media_type,
-        "destination": built.destination,
-        "platforms": manifests,
-    })
 }

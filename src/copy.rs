@@ -15,11 +15,11 @@ use crate::net::HttpErrorKind;
 use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport};
 use crate::registry::{RegistryError, RegistryErrorKind};
 use crate::source::image::{Verified, same_platform};
+use crate::together::side_by_side;
 use crate::transport::{Access, Source, TransportError};
 use called::Top;
 use cargo::{Cargo, Piece};
 use std::io::{self, Read, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many blobs are on their way at a time.
@@ -145,52 +145,42 @@ fn each(
     order: &Order,
     work: &(dyn Fn(&Piece) -> Result<Moved, CopyError> + Sync),
 ) -> Result<Blobs, CopyError> {
-    let (queue, counts) = (Mutex::new(cargo.blobs.values()), Mutex::new(Blobs::default()));
-    let next = || queue.lock().map_or(None, |mut queue| queue.next());
-    let run = || -> Result<(), CopyError> {
-        while let Some(piece) = next() {
-            let moved = match order.access.interrupt.load(Ordering::Relaxed) {
-                true => Err(CopyError::Interrupted),
-                false => work(piece),
-            };
-            let moved = moved.inspect_err(|_| {
-                // What is left is of no use any more.
-                while next().is_some() {}
-            })?;
-            let Descriptor { digest, size, .. } = piece.descriptor;
-            let Ok(mut counts) = counts.lock() else { return Ok(()) };
-            let (count, word) = match moved {
-                Moved::Copied => {
-                    counts.bytes += size;
-                    (&mut counts.copied, "copied")
-                }
-                Moved::Skipped => (&mut counts.skipped, "is there"),
-                Moved::Mounted => (&mut counts.mounted, "mounted"),
-                Moved::LeftOut => {
-                    let what = piece.what;
-                    (order.notice)(&format!(
-                        "the {what} {digest} is left out: the source does not have it, as it is to be had elsewhere"
-                    ));
-                    (&mut counts.left_out, "left out")
-                }
-            };
-            *count += 1;
-            (order.detail)(&format!("{} {digest} {size} bytes  {word}", piece.what));
+    let pieces: Vec<&Piece> = cargo.blobs.values().collect();
+    let moved = side_by_side(&pieces, AT_ONCE, |_, piece| {
+        if order.access.interrupt.load(Ordering::Relaxed) {
+            return Err(CopyError::Interrupted);
         }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
-        let mut result = Ok(());
-        for worker in workers {
-            match worker.join() {
-                Ok(done) => result = result.and(done),
-                Err(panic) => std::panic::resume_unwind(panic),
+        let moved = work(piece)?;
+        let (Descriptor { digest, size, .. }, what) = (&piece.descriptor, piece.what);
+        let word = match moved {
+            Moved::Copied => "copied",
+            Moved::Skipped => "is there",
+            Moved::Mounted => "mounted",
+            Moved::LeftOut => {
+                (order.notice)(&format!(
+                    "the {what} {digest} is left out: the source does not have it, as it is to be had elsewhere"
+                ));
+                "left out"
             }
-        }
-        result
-    })?;
-    Ok(counts.into_inner().unwrap_or_default())
+        };
+        (order.detail)(&format!("{what} {digest} {size} bytes  {word}"));
+        Ok((moved, *size))
+    });
+    let mut counts = Blobs::default();
+    for moved in moved.into_iter().flatten() {
+        let (moved, size) = moved?;
+        let count = match moved {
+            Moved::Copied => {
+                counts.bytes += size;
+                &mut counts.copied
+            }
+            Moved::Skipped => &mut counts.skipped,
+            Moved::Mounted => &mut counts.mounted,
+            Moved::LeftOut => &mut counts.left_out,
+        };
+        *count += 1;
+    }
+    Ok(counts)
 }
 
 /// A blob of the source, from byte `offset` on; by the time its last byte comes it is held against its digest.

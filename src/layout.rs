@@ -5,14 +5,19 @@
 //! afterwards the new one is.
 
 mod adding;
+mod blob;
 mod copied;
+mod exchange;
 mod held;
+mod hidden;
+mod place;
 mod staging;
 mod standing;
 
 pub use adding::Adding;
 pub use held::Held;
-pub use staging::{Staging, is_layout};
+pub use place::is_layout;
+pub use staging::Staging;
 pub use standing::Standing;
 
 use crate::oci::{Descriptor, json, media_type};

@@ -67,7 +67,10 @@ pub fn side_by_side<T: Sync, R: Send, E: Send>(
     thread::scope(|scope| {
         // This thread is one of them.
         for _ in 1..at_once.min(items.len()) {
-            scope.spawn(work);
+            // A system that gives no more threads has enough of them: the others do the work.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
         work();
     });

@@ -3,19 +3,22 @@
 //! Documents and blobs come as they are stored there. [`Source::image`] reads the documents that make up an image and
 //! holds each against its digest; which of two images is the right one, and whether one is sound, is left to others.
 
+mod error;
 mod image;
+mod top;
 
+pub use error::TransportError;
 pub use image::{Document, Image, Layer, Manifest};
 
 use crate::net::HttpErrorKind;
-use crate::oci::{Descriptor, Digest, ImageName, Transport, document, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Transport, document, media_type};
 use crate::registry::{Reference, Registry, RegistryError, RegistryErrorKind};
-use crate::source::image::{Blobs, ImageError, Saved, choose, descriptors};
-use crate::supply::{Online, SupplyError};
-use serde_json::{Value, json};
+use crate::source::image::{Blobs, ImageError, Saved};
+use crate::supply::Online;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use top::manifest_of;
 
 /// What reading an image needs of the world.
 #[derive(Clone, Copy)]
@@ -43,70 +46,6 @@ enum Kind {
     /// It has no manifest: the one that it would have.
     Docker(Box<(Document, Saved)>),
     Registry(Box<Registry>, String),
-}
-
-/// Why an image cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// On this disk.
-    #[error("{image}: {source}")]
-    Image {
-        /// As the user named it.
-        image: String,
-        /// What is wrong.
-        source: Box<ImageError>,
-    },
-    /// A registry's answer.
-    #[error("{0}")]
-    Registry(Box<RegistryError>),
-    /// It is in a registry, and the network is not to be asked.
-    #[error("{image} is in a registry, and --offline asks none")]
-    Offline {
-        /// As the user named it.
-        image: String,
-    },
-    /// The network cannot be used at all.
-    #[error("{0}")]
-    Network(SupplyError),
-    /// A blob is not there, or cannot be read.
-    #[error("{image}: {what} {digest}: {source}")]
-    Blob {
-        /// As the user named it.
-        image: String,
-        /// What it is: `layer`, `config`.
-        what: &'static str,
-        /// Its digest.
-        digest: Digest,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// The user asked to stop.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl TransportError {
-    /// What can be done about it, where that is known.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Image { source, .. } => source.help(),
-            _ => None,
-        }
-    }
-
-    /// Whether it is just not there.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        match self {
-            Self::Blob { source, .. } => source.kind() == io::ErrorKind::NotFound,
-            Self::Image { source, .. } => {
-                matches!(&**source, ImageError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
-            }
-            Self::Registry(error) => matches!(error.kind, RegistryErrorKind::Gone { .. }),
-            _ => false,
-        }
-    }
 }
 
 impl<'a> Source<'a> {
@@ -137,54 +76,6 @@ impl<'a> Source<'a> {
         Ok(Self { name: name.clone(), kind, interrupt })
     }
 
-    /// What its name stands for: an index, or a manifest.
-    ///
-    /// # Errors
-    /// See [`TransportError`].
-    pub fn top(&self) -> Result<Document, TransportError> {
-        match &self.kind {
-            Kind::Docker(image) => Ok(image.0.clone()),
-            Kind::Registry(..) => {
-                let latest = self.name.tag.as_deref().unwrap_or("latest");
-                self.named(self.name.digest.map_or(Reference::Tag(latest), Reference::Digest))
-            }
-            Kind::Layout(blobs) => self.top_of_layout(blobs).map_err(|source| self.image_error(source)),
-        }
-    }
-
-    fn top_of_layout(&self, blobs: &Blobs) -> Result<Document, ImageError> {
-        let bytes = blobs.index()?;
-        let broken = |why| ImageError::Broken { what: "index.json".to_owned(), why };
-        let index = json::parse(&bytes).map_err(broken)?;
-        let all = descriptors(&index, "index.json")?;
-        let top = match choose(&index, &self.name, None) {
-            Ok(top) => top,
-            // Some tools write the platforms of one image there, without an index of their own.
-            Err(_) if self.is_one_image(&all) => {
-                let descriptor = Descriptor::new(media_type::INDEX, Digest::of(&bytes), bytes.len() as u64);
-                return Ok(Document { descriptor, bytes, json: index });
-            }
-            Err(error) => return Err(error),
-        };
-        let read = |descriptor: &Descriptor| Document::new(descriptor.clone(), blobs.document(descriptor.digest)?);
-        let document = read(&top)?;
-        match self.name.digest.filter(|pinned| *pinned != top.digest) {
-            None => Ok(document),
-            Some(pinned) if media_type::is_index(&top.media_type) => {
-                let below = descriptors(&document.json, "index")?.into_iter().find(|below| below.digest == pinned);
-                read(&below.ok_or(ImageError::Pinned { found: top.digest })?)
-            }
-            Some(_) => Err(ImageError::Pinned { found: top.digest }),
-        }
-    }
-
-    fn is_one_image(&self, all: &[Descriptor]) -> bool {
-        let unnamed = self.name.tag.is_none() && self.name.digest.is_none();
-        unnamed
-            && all.len() > 1
-            && all.iter().all(|descriptor| descriptor.platform.is_some() && descriptor.annotations.is_empty())
-    }
-
     /// What a tag or digest names in a registry's repository.
     ///
     /// # Errors
@@ -206,19 +97,6 @@ impl<'a> Source<'a> {
     pub fn referrers(&self, subject: Digest) -> Result<Vec<Descriptor>, TransportError> {
         let Kind::Registry(registry, repository) = &self.kind else { return Ok(Vec::new()) };
         registry.repository(repository).referrers(subject, self.interrupt).map_err(|error| self.registry(error))
-    }
-
-    /// Every image of a layout or oci-archive, as its `index.json` lists them; none of other places.
-    ///
-    /// # Errors
-    /// See [`TransportError`].
-    pub fn listed(&self) -> Result<Vec<Descriptor>, TransportError> {
-        let Kind::Layout(blobs) = &self.kind else { return Ok(Vec::new()) };
-        let read = || {
-            let broken = |why| ImageError::Broken { what: "index.json".to_owned(), why };
-            descriptors(&json::parse(&blobs.index()?).map_err(broken)?, "index.json")
-        };
-        read().map_err(|source| self.image_error(source))
     }
 
     /// The layout or oci-archive itself, where it is one.
@@ -322,18 +200,4 @@ impl<'a> Source<'a> {
             _ => TransportError::Registry(Box::new(error)),
         }
     }
-}
-
-/// The manifest of an image that has none.
-fn manifest_of(saved: &Saved) -> Document {
-    let config = Descriptor::new(media_type::CONFIG, Digest::of(&saved.config), saved.config.len() as u64);
-    let layers: Vec<Value> = saved.layers.iter().map(|layer| layer.descriptor.to_json()).collect();
-    let json = json!({
-        "schemaVersion": 2,
-        "mediaType": media_type::MANIFEST,
-        "config": config.to_json(),
-        "layers": layers,
-    });
-    let bytes = json::canonical(&json);
-    Document { descriptor: Descriptor::new(media_type::MANIFEST, Digest::of(&bytes), bytes.len() as u64), bytes, json }
 }

@@ -1,24 +1,28 @@
 //! `rebake build`.
 
+mod remote;
+mod told;
+
 use super::copy::destination;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
-use rebake::build::{Built, Failure, Goal, Order, Stamping, build, inputs};
+use rebake::build::{Built, Goal, Order, Stamping, build, inputs};
 use rebake::image::Batch;
-use rebake::oci::{ImageName, Transport};
+use rebake::lock::PinnedInput;
 use rebake::recipe::parse;
 use rebake::source::Inputs;
 use rebake::supply::{Shared, Supply};
 use rebake::together::side_by_side;
-use serde_json::{Value, json};
+use remote::Remote;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use tempfile::TempDir;
+use told::{as_json, detail, references};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -75,7 +79,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
     };
     let rebuild = if arguments.no_cache { None } else { world::rebuild(env) };
     let at_once = jobs.clamp(1, recipes.len().max(1));
-    let batch = Batch::new(jobs, recipes.len() > 1);
+    let batch = Batch::new(jobs, recipes.len());
     let bake = |n: usize, recipe: &Recipe| {
         let stamping = Stamping::Ask { file: &recipe.path, allow_dirty: arguments.allow_dirty };
         let order = world.order(recipe, &batch, stamping);
@@ -111,7 +115,7 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         if !report.json() {
             print(report, references(&built).as_bytes());
         }
-        return failed(failure, recipe, report);
+        return recipe.failed(report, failure);
     }
     let result = if report.json() {
         format!("{:#}\n", json!({ "images": built.iter().map(as_json).collect::<Vec<_>>() }))
@@ -134,7 +138,7 @@ fn inputs_of_all(
     let shared = Shared::default();
     let found = side_by_side(recipes, jobs, |_, recipe| {
         // Inputs are the same at every commit.
-        let batch = Batch::new(1, false);
+        let batch = Batch::new(1, 1);
         let order = world.order(recipe, &batch, Stamping::Any);
         let supply = Supply { shared: Some(&shared), ..order.supply };
         Ok::<_, Infallible>(inputs(&Order { supply, ..order }))
@@ -144,54 +148,18 @@ fn inputs_of_all(
     for (recipe, found) in recipes.iter().zip(found.into_iter().flatten()) {
         match found.unwrap_or_else(|never| match never {}) {
             Ok(inputs) => at_hand.push(Mutex::new(Some(inputs))),
-            Err(failure) if status.is_none() => status = Some(failed(failure, recipe, report)),
+            Err(failure) if status.is_none() => status = Some(recipe.failed(report, failure)),
             Err(failure) => failure.mistakes().iter().for_each(|mistakes| recipe.shown(report, mistakes)),
         }
     }
     status.map_or(Ok(at_hand), Err)
 }
 
-/// A registry: the image is built into a layout that nobody else sees, and copied from there.
-struct Remote {
-    near: ImageName,
-    far: ImageName,
-    _folder: TempDir,
-}
-
-impl Remote {
-    /// Makes room for the image, if it is to go to a registry.
-    fn begin(far: &ImageName, world: &World, env: &Env) -> Result<Option<Self>, String> {
-        if !matches!(far.transport, Transport::Registry(_)) {
-            return Ok(None);
-        }
-        if far.digest.is_some() {
-            return Err(format!("-o {far}: a digest cannot be chosen, it is what the recipe gives"));
-        }
-        if world.access().online.is_none() {
-            return Err(format!("-o {far} is in a registry, and --offline asks none"));
-        }
-        let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(&env.scratch);
-        let folder = folder.map_err(|error| format!("cannot make a folder in {}: {error}", env.scratch.display()))?;
-        let near = ImageName::layout(folder.path().join("image"));
-        Ok(Some(Self { near, far: far.clone(), _folder: folder }))
-    }
-
-    /// Brings the image there, which is then known by the name that it has there.
-    fn push(&self, built: &mut Built, world: &World, report: &Report) -> Result<(), String> {
-        let copied = super::copy::whole(&self.near, &self.far, world, report)?;
-        built.tags = copied.images.into_iter().flat_map(|image| image.tags).collect();
-        if let Transport::Registry(name) = &self.far.transport {
-            built.name.clone_from(name);
-        }
-        built.destination = self.far.to_string();
-        Ok(())
-    }
-}
-
 /// Reads all recipes and pins them.
 fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Recipe>, ExitCode> {
     let mut recipes: Vec<Recipe> = Vec::new();
     let mut places: BTreeMap<String, &Path> = BTreeMap::new();
+    let mut bases = Vec::new();
     for path in paths {
         let recipe = Recipe::read(path, report)?;
         let parsed = parse(&recipe.text, recipe.syntax);
@@ -218,80 +186,34 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
             let message = format!("{one} and {other} both write rebake-out/{name}");
             return Err(report.failure(&format!("{message}; build them one by one, each with -o")));
         }
+        for input in pinned.phase.inputs.values() {
+            if let PinnedInput::OnDisk(image) = input
+                && let Some(image) = image.path()
+            {
+                bases.push((path.as_path(), real(&recipe.folder().join(image))));
+            }
+        }
         recipes.push(recipe);
+    }
+    // Which of both is done first would decide the bytes.
+    for (name, maker) in &places {
+        let place = real(&Path::new("rebake-out").join(name));
+        if let Some((user, _)) = bases.iter().find(|(user, base)| *base == place && user != maker) {
+            let (user, maker) = (user.display(), maker.display());
+            let message = format!(
+                "{user} takes from rebake-out/{name}, which {maker} writes, and is not pinned to what is there"
+            );
+            return Err(report.failure(&format!("{message}; build {maker} first, by itself")));
+        }
     }
     Ok(recipes)
 }
 
-/// Says why an image could not be baked.
-pub fn failed(failure: Failure, recipe: &Recipe, report: &Report) -> ExitCode {
-    match failure.mistakes() {
-        Ok(mistakes) => recipe.mistakes(report, &mistakes),
-        Err(Failure::Interrupted) => report.failure("interrupted; what stood at the destination still does"),
-        Err(Failure::Differs { expected, found }) => {
-            let lock = recipe.lock_path();
-            report.failure(&format!(
-                "the image is {found}, and {} expects {expected}; nothing was written",
-                lock.display()
-            ));
-            ExitCode::from(1)
-        }
-        Err(failure) => report.failure(&failure.to_string()),
-    }
-}
-
-/// A line an image.
-fn references(built: &[Built]) -> String {
-    built.iter().map(|image| format!("{}\n", reference(image))).collect()
-}
-
-/// `NAME:TAG@DIGEST`, with the first tag.
-fn reference(built: &Built) -> String {
-    let tag = built.tags.first().map_or("latest", String::as_str);
-    format!("{}:{tag}@{}", built.name, built.image.descriptor.digest)
-}
-
-fn detail(report: &Report, built: &Built) {
-    report.detail(&format!("{} in {}", reference(built), built.destination));
-    for manifest in &built.image.manifests {
-        report.detail(&format!("  {} {}", manifest.platform, manifest.descriptor.digest));
-        for layer in &manifest.layers {
-            let name = layer.name.as_deref().unwrap_or("(base)");
-            report.detail(&format!("    {} {} bytes  {name}", layer.descriptor.digest, layer.descriptor.size));
-        }
-    }
-}
-
-fn as_json(built: &Built) -> Value {
-    let manifests: Vec<Value> = built
-        .image
-        .manifests
-        .iter()
-        .map(|manifest| {
-            let layers = manifest.layers.iter().map(|layer| {
-                json!({
-                    "name": layer.name,
-                    "digest": layer.descriptor.digest.to_string(),
-                    "size": layer.descriptor.size,
-                    "mediaType": layer.descriptor.media_type,
-                    "diff_id": layer.diff_id.to_string(),
-                })
-            });
-            json!({
-                "platform": manifest.platform.to_string(),
-                "digest": manifest.descriptor.digest.to_string(),
-                "config": manifest.config.digest.to_string(),
-                "layers": layers.collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "name": built.name,
-        "tags": built.tags,
-        "reference": reference(built),
-        "digest": built.image.descriptor.digest.to_string(),
-        "mediaType": built.image.descriptor.media_type,
-        "destination": built.destination,
-        "platforms": manifests,
-    })
+/// A path by which two ways to one place are told to be the same.
+fn real(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = absolute.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let joined = there.and_then(|(above, real)| Some(real.join(absolute.strip_prefix(above).ok()?)));
+    // Without the slash that joining nothing leaves.
+    joined.unwrap_or(absolute).components().collect()
 }

@@ -1,10 +1,10 @@
 //! `rebake drill`.
 
 use super::commit::At;
-use super::pantry::{printable, shown};
+use super::pantry::shown;
 use super::recipes::{self, Recipe, Unreadable};
-use super::report::{Report, Source};
-use super::world::{Shelf, Sources, World, store};
+use super::report::{Report, Source, safe_lines};
+use super::world::{Shelf, Sources, World, store, temporary_folder};
 use super::{Options, env::Env, print};
 use rebake::drill::{Drill, Outcome, Row, Subject};
 use rebake::pantry::{Packed, Pantry};
@@ -87,7 +87,7 @@ fn drill(arguments: &Arguments, options: &Options, env: &Env, report: &Report) -
         let lines: Vec<Value> = lines.iter().map(Line::json).collect();
         report.document(&json!({ "same": same, "commit": at.map(|at| at.commit.id), "recipes": lines }));
     } else {
-        print(report, printable(&table(&lines)).as_bytes());
+        print(report, safe_lines(&table(&lines)).as_bytes());
     }
     Ok(ExitCode::from(u8::from(!same)))
 }
@@ -124,10 +124,6 @@ fn subjects<'a>(
 impl Origin<'_> {
     /// Bakes one recipe; whatever is wrong with it is a line of the table.
     fn drill(&self, drill: &Drill) -> Result<Line, String> {
-        let scratch = || {
-            let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(drill.scratch);
-            folder.map_err(|error| format!("cannot make a folder in {}: {error}", drill.scratch.display()))
-        };
         let unread = |recipe: String, message: String| {
             let row = Row::unread(vec![Diagnostic::new(message)]);
             Ok(Line { source: (recipe.clone(), String::new()), recipe, row })
@@ -135,7 +131,7 @@ impl Origin<'_> {
         match self {
             Self::Disk(path) => Ok(on_disk(drill, path, path.display().to_string())),
             Self::Commit(at, path) => {
-                let folder = scratch()?;
+                let folder = temporary_folder(drill.scratch)?;
                 let name = at.name(path);
                 match at.check_out(path, folder.path(), drill.interrupt) {
                     Ok(left_out) => {
@@ -151,7 +147,7 @@ impl Origin<'_> {
                 }
             }
             Self::Pantry(pantry, packed) => {
-                let folder = scratch()?;
+                let folder = temporary_folder(drill.scratch)?;
                 let name = format!("{} in {}", packed.name, pantry.name());
                 match restore(pantry, packed, folder.path(), drill.scratch, drill.interrupt) {
                     Ok(_) => Ok(on_disk(drill, &folder.path().join(&packed.file), name)),

@@ -1,6 +1,5 @@
 //! `rebake lock`.
 
-use super::build::failed;
 use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
@@ -163,7 +162,7 @@ impl Command<'_> {
                 batch: self.batch,
                 stamping: Stamping::Any,
             };
-            resolved.lock.expected = expectation(&order).map_err(|failure| failed(failure, recipe, self.report))?;
+            resolved.lock.expected = expectation(&order).map_err(|failure| recipe.failed(self.report, failure))?;
         }
         let done = done(resolved);
         // A recipe with no inputs needs no lock.

@@ -59,7 +59,7 @@ struct Options {
 impl Options {
     /// One image, or several one after the other that share no layers.
     fn batch(&self, env: &env::Env) -> Batch {
-        Batch::new(self.jobs(env), false)
+        Batch::new(self.jobs(env), 1)
     }
 
     /// How many workers compress.

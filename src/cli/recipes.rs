@@ -2,6 +2,7 @@
 
 use super::env::Env;
 use super::report::{Report, Source, line_and_column};
+use rebake::build::Failure;
 use rebake::lock::Lock;
 use rebake::recipe::{Diagnostic, Span, Syntax};
 use rebake::source::disk::OUTPUT;
@@ -96,6 +97,23 @@ impl Recipe {
     /// Shows mistakes of its text.
     pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
         report.mistakes(&Source { path: &self.name, text: &self.text }, mistakes)
+    }
+
+    /// Says why an image could not be baked.
+    pub fn failed(&self, report: &Report, failure: Failure) -> ExitCode {
+        match failure.mistakes() {
+            Ok(mistakes) => self.mistakes(report, &mistakes),
+            Err(Failure::Interrupted) => report.failure("interrupted; what stood at the destination still does"),
+            Err(Failure::Differs { expected, found }) => {
+                let lock = self.lock_path();
+                report.failure(&format!(
+                    "the image is {found}, and {} expects {expected}; nothing was written",
+                    lock.display()
+                ));
+                ExitCode::from(1)
+            }
+            Err(failure) => report.failure(&failure.to_string()),
+        }
     }
 }
 

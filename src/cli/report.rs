@@ -175,14 +175,12 @@ fn as_json(source: &Source, mistake: &Diagnostic) -> Value {
 
 /// Control characters of a hostile file name never reach the terminal, nor does a password in an address.
 fn printable(text: &str) -> String {
-    let mut shown = String::new();
-    for (n, line) in masked(text).split('\n').enumerate() {
-        if n > 0 {
-            shown.push('\n');
-        }
-        shown.push_str(&safe(line));
-    }
-    shown
+    safe_lines(&masked(text))
+}
+
+/// A text with a stranger's words in it, each line as [`safe`] has it.
+pub fn safe_lines(text: &str) -> String {
+    text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
 
 /// A stranger's words in one line: control characters, and those that turn the order of others round, are escaped.

@@ -3,7 +3,6 @@
 mod recipe;
 mod told;
 
-use super::build::failed;
 use super::images;
 use super::inspect::told;
 use super::report::Report;
@@ -84,7 +83,7 @@ fn against_image(
     let batch = options.batch(env);
     let order = world.order(&subject.recipe, &batch, subject.stamping());
     let verdict = verify(&order, &source, &image).map_err(|error| match error {
-        VerifyError::Build(failure) => failed(failure, &subject.recipe, report),
+        VerifyError::Build(failure) => subject.recipe.failed(report, failure),
         VerifyError::Diff(error) => fail(error.to_string()),
     })?;
     let rung = verdict.differences.rung();
@@ -133,7 +132,7 @@ fn against_lock(
     let batch = options.batch(env);
     let order = world.order(&recipe, &batch, Stamping::Any);
     let order = rebake::build::Order { source_date_epoch: None, ..order };
-    let image = measure(&order).map_err(|failure| failed(failure, &recipe, report))?;
+    let image = measure(&order).map_err(|failure| recipe.failed(report, failure))?;
     let stamped = lock.expected.unstamped.is_some();
     let differs = difference(&lock.expected, &record(&image, stamped));
     let rung = if differs.is_none() { Rung::Identical } else { Rung::Different };

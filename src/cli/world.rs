@@ -15,6 +15,7 @@ use rebake::transport::Access;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
+use tempfile::TempDir;
 
 /// Where inputs may come from.
 #[derive(Debug, clap::Args)]
@@ -187,4 +188,10 @@ pub fn heed_signals() -> std::io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&interrupt))?;
     }
     Ok(interrupt)
+}
+
+/// A folder for temporary files, which goes when it is dropped.
+pub fn temporary_folder(scratch: &Path) -> Result<TempDir, String> {
+    let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(scratch);
+    folder.map_err(|error| format!("cannot make a folder in {}: {error}", scratch.display()))
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 #[derive(Debug)]
 pub struct Batch {
     workers: Workers,
-    several: bool,
+    images: usize,
     baked: Once<Digest, Baked>,
 }
 
@@ -24,10 +24,16 @@ struct Baked {
 }
 
 impl Batch {
-    /// One image, or `several`, and so many workers that compress.
+    /// So many images, and so many workers that compress.
     #[must_use]
-    pub fn new(jobs: usize, several: bool) -> Self {
-        Self { workers: Workers::new(jobs), several, baked: Once::default() }
+    pub fn new(jobs: usize, images: usize) -> Self {
+        Self { workers: Workers::new(jobs), images, baked: Once::default() }
+    }
+
+    /// How many threads each image may have for itself.
+    #[must_use]
+    pub fn share(&self) -> usize {
+        (self.jobs() / self.images.max(1)).max(1)
     }
 
     /// Who compresses.
@@ -45,7 +51,7 @@ impl Batch {
     /// Whether a layer may be another image's too, so that an outline is worth its while.
     #[must_use]
     pub fn is_several(&self) -> bool {
-        self.several
+        self.images > 1
     }
 
     /// A layer with an outline, which whoever needs it first makes; all others copy its blob, and make it themselves only if

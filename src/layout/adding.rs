@@ -1,7 +1,8 @@
 //! A layout that is added to where it stands: blobs come in one by one, and the index last, in one step.
 
 use super::Held;
-use super::staging::{FileBlob, names};
+use super::blob::FileBlob;
+use super::place::names;
 use crate::oci::{Blob, Digest, Sink};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use std::fs::{self, DirBuilder, File};

@@ -96,6 +96,14 @@ pub fn layers(manifest: &Value) -> Result<Vec<Descriptor>, DocumentError> {
     descriptors(manifest, "layers")
 }
 
+/// Every blob that a manifest names: its config, and its layers, lowest first.
+///
+/// # Errors
+/// As of [`config`] and [`layers`].
+pub fn blobs(manifest: &Value) -> Result<Vec<Descriptor>, DocumentError> {
+    Ok([config(manifest)?].into_iter().chain(layers(manifest)?).collect())
+}
+
 /// The diff_ids of an image's config for so many layers, lowest first.
 ///
 /// # Errors

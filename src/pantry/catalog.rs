@@ -179,10 +179,8 @@ impl Image {
         let json = json::parse(bytes)?;
         let media_type = json.get("mediaType").and_then(Value::as_str).unwrap_or(media_type::MANIFEST);
         let manifest = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
-        let wrong = |error| format!("is no image's: {error}");
-        let named =
-            [document::config(&json).map_err(wrong)?].into_iter().chain(document::layers(&json).map_err(wrong)?);
-        Ok(Self { manifest, blobs: named.map(|found| (found.digest, found.size)).collect() })
+        let named = document::blobs(&json).map_err(|error| format!("is no image's: {error}"))?;
+        Ok(Self { manifest, blobs: named.into_iter().map(|found| (found.digest, found.size)).collect() })
     }
 }
 

@@ -1,24 +1,27 @@
 //! Files beside the recipe. Of a file only its content and its executable bit are looked at; folders are listed, symlinks
 //! kept; nothing outside the recipe's folder is ever reached.
 
+mod error;
+mod file;
 mod used;
 mod walk;
 
+pub use error::DiskError;
+pub use file::HostFile;
 pub use used::Used;
 
 use super::Content;
 use super::filter::{Filter, literal_prefix};
 use super::place::{Found, FoundBelow, Says};
-use crate::layer::write::{Content as _, Identity};
-use crate::record::Stamp;
-use crate::tree::{Kind, Printable};
+use crate::layer::write::Content as _;
+use crate::tree::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use used::Record;
 use walk::Walk;
@@ -41,64 +44,6 @@ pub const OUTPUT: &str = "rebake-out";
 
 /// What git knew of a recipe that came out of a pantry stands in this file beside it.
 pub const KEPT: &str = "rebake.stamp";
-
-/// Why a path beside the recipe cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DiskError {
-    /// Nothing is there.
-    #[error("`{0}` is not there")]
-    Missing(String),
-    /// A symlink whose target is not there.
-    #[error("`{path}` is a symlink to `{to}`, which is not there")]
-    Dangling {
-        /// As the recipe names it.
-        path: String,
-        /// Where it points.
-        to: String,
-    },
-    /// A symlink leads out of the recipe's folder.
-    #[error("`{path}` leads to {to}, outside the recipe's folder")]
-    Outside {
-        /// As the recipe names it.
-        path: String,
-        /// Where it leads.
-        to: String,
-    },
-    /// A symlink leads back to itself.
-    #[error("`{0}` leads into a loop of symlinks")]
-    Loop(String),
-    /// A socket, pipe or device.
-    #[error("`{path}` is {what}, which cannot be copied into an image")]
-    Special {
-        /// Relative to the recipe's folder.
-        path: String,
-        /// What it is.
-        what: &'static str,
-    },
-    /// A slash at the end, and no folder.
-    #[error("`{0}` is a file, not a folder")]
-    NotAFolder(String),
-    /// Where the image itself goes.
-    #[error("{0} is where images are written, and never goes into one")]
-    Written(String),
-    /// The disk says no.
-    #[error("cannot read `{path}`: {source}")]
-    Io {
-        /// Relative to the recipe's folder.
-        path: String,
-        /// The disk's word.
-        source: io::Error,
-    },
-}
-
-/// A file as it was when the layer was planned.
-#[derive(Debug, Clone)]
-pub struct HostFile {
-    root: Arc<PathBuf>,
-    /// Relative to the root.
-    path: Box<Path>,
-    stamp: Stamp,
-}
 
 impl Root {
     /// The folder of a recipe. No copy ever sees what rebake itself writes: the `destination` that the user named, and the
@@ -289,7 +234,7 @@ impl Root {
         if kind.is_dir() {
             Ok(Found::FOLDER)
         } else if kind.is_file() {
-            let file = HostFile { root: Arc::clone(&self.folder), path: relative.into(), stamp: Stamp::of(metadata) };
+            let file = HostFile::new(&self.folder, relative, metadata);
             let kind = Kind::File { size: file.size(), content: Content::Disk(file), link: None };
             Ok(Found { kind, says: Says::Executable(metadata.mode() & 0o100 != 0) })
         } else if kind.is_symlink() {
@@ -304,106 +249,5 @@ impl Root {
         } else {
             special("a device")
         }
-    }
-}
-
-/// The same file, whatever its name.
-impl PartialEq for HostFile {
-    fn eq(&self, other: &Self) -> bool {
-        self.stamp == other.stamp
-    }
-}
-
-impl HostFile {
-    /// Length in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.stamp.size()
-    }
-
-    /// What tells its content from others.
-    #[must_use]
-    pub fn identity(&self) -> Identity<'static> {
-        Identity::Stamp { stamp: self.stamp, offset: 0, length: self.size() }
-    }
-
-    /// Its name relative to the recipe's folder, for messages.
-    #[must_use]
-    pub fn name(&self) -> String {
-        Printable(self.path.as_os_str().as_bytes()).to_string()
-    }
-
-    /// Where it is, absolute.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        self.root.join(&self.path)
-    }
-
-    /// Opens it for one reading from start to end.
-    ///
-    /// # Errors
-    /// What the disk reports; and, then or at the end of the reading, that the file is not what it was.
-    pub fn open(&self) -> io::Result<Box<dyn Read + '_>> {
-        let file = File::options()
-            .read(true)
-            .custom_flags((rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed())
-            .open(self.path())
-            .map_err(|error| self.unreadable(&error))?;
-        let reader = Checked { file, planned: self, left: self.size() };
-        reader.check()?;
-        Ok(Box::new(reader))
-    }
-
-    fn unreadable(&self, error: &io::Error) -> io::Error {
-        io::Error::new(error.kind(), format!("cannot read `{}`: {error}", self.name()))
-    }
-}
-
-/// A file that is the planned one from its first byte to behind its last.
-struct Checked<'a> {
-    file: File,
-    planned: &'a HostFile,
-    /// Bytes that are still to come.
-    left: u64,
-}
-
-impl Checked<'_> {
-    fn check(&self) -> io::Result<()> {
-        let metadata = self.file.metadata().map_err(|error| self.planned.unreadable(&error))?;
-        if Stamp::of(&metadata) == self.planned.stamp { Ok(()) } else { Err(self.changed()) }
-    }
-
-    fn changed(&self) -> io::Error {
-        io::Error::other(format!("`{}` changed while the image was built", self.planned.name()))
-    }
-}
-
-impl Read for Checked<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        if wanted == 0 {
-            if !buffer.is_empty() {
-                self.check()?;
-            }
-            return Ok(0);
-        }
-        let n = match self.file.read(buffer.get_mut(..wanted).unwrap_or_default()) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(self.planned.unreadable(&error)),
-            read => read?,
-        };
-        if n == 0 {
-            return Err(self.changed());
-        }
-        self.left -= n as u64;
-        Ok(n)
-    }
-}
-
-/// The last part of a path.
-#[must_use]
-pub fn file_name(path: &Path) -> Option<&OsStr> {
-    match path.components().next_back() {
-        Some(Component::Normal(name)) => Some(name),
-        _ => None,
     }
 }

@@ -128,7 +128,8 @@ impl AtHand {
     /// # Errors
     /// See [`ArchiveError`].
     pub fn archive(&self, bench: Bench) -> Result<Arc<Archive>, ArchiveError> {
-        self.once(&self.opened.archive, (), || {
+        // The plan holds what was unpacked anyway, and the next statement may want more of it.
+        self.opened.archive.get((), || {
             let open = || {
                 let name = Path::new("");
                 let file = self.file().map_err(|error| ArchiveError::unopened(name, error))?;

@@ -4,15 +4,16 @@ use super::shortage::cannot_write;
 use super::{Online, Reach, Supply, SupplyError};
 use crate::lock::Pin;
 use crate::net::{HttpError, HttpErrorKind};
-use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, json, media_type};
+use crate::oci::{Descriptor, Digest, ImageName, Platform, Transport, document, json, media_type};
 use crate::registry::{Action, Reference, Registry, RegistryError, RegistryErrorKind, Repository};
 use crate::source::{Ready, image};
 use crate::store::{Part, hash};
+use crate::together::side_by_side;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, OnceLock};
 
 /// How many blobs are fetched at a time.
 const AT_ONCE: usize = 4;
@@ -197,37 +198,14 @@ impl Supply<'_> {
 
     /// Everything that a manifest names.
     fn fetch_all(&self, manifest: &[u8], remote: &Remote<'_>) -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
-        let wanted = named(manifest).map_err(SupplyError::failed)?;
-        let queue = Mutex::new(wanted.into_iter());
-        let next = || queue.lock().map_or(None, |mut queue| queue.next());
-        let work = || -> Result<Vec<(Descriptor, PathBuf)>, SupplyError> {
-            let mut done = Vec::new();
-            while let Some(descriptor) = next() {
-                if self.interrupt.load(Ordering::Relaxed) {
-                    return Err(SupplyError::Interrupted);
-                }
-                match self.blob(&descriptor, remote) {
-                    Ok(path) => done.push((descriptor, path)),
-                    Err(error) => {
-                        // What is left is of no use any more.
-                        while next().is_some() {}
-                        return Err(error);
-                    }
-                }
-            }
-            Ok(done)
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-            let mut all = Vec::new();
-            for worker in workers {
-                match worker.join() {
-                    Ok(done) => all.extend(done?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(all)
-        })
+        let wanted = json::parse(manifest).map_err(SupplyError::failed)?;
+        let wanted = document::blobs(&wanted).map_err(|error| SupplyError::failed(format!("its manifest: {error}")))?;
+        let fetched = side_by_side(&wanted, AT_ONCE, |_, descriptor| match self.interrupt.load(Ordering::Relaxed) {
+            true => Err(SupplyError::Interrupted),
+            false => Ok((descriptor.clone(), self.blob(descriptor, remote)?)),
+        });
+        // What was not begun comes behind what failed.
+        fetched.into_iter().flatten().collect()
     }
 
     fn blob(&self, descriptor: &Descriptor, remote: &Remote<'_>) -> Result<PathBuf, SupplyError> {
@@ -343,12 +321,4 @@ fn described(digest: Digest, bytes: &[u8]) -> Descriptor {
     let own = json.get("mediaType").and_then(Value::as_str);
     let looks = if json.get("manifests").is_some() { media_type::INDEX } else { media_type::MANIFEST };
     Descriptor::new(own.unwrap_or(looks), digest, bytes.len() as u64)
-}
-
-/// The config and the layers that a manifest names.
-fn named(manifest: &[u8]) -> Result<Vec<Descriptor>, String> {
-    let json = json::parse(manifest)?;
-    let config = json.get("config").ok_or("its manifest names no config")?;
-    let layers = json.get("layers").and_then(Value::as_array).ok_or("its manifest has no list `layers`")?;
-    std::iter::once(config).chain(layers).map(Descriptor::from_json).collect()
 }

@@ -68,3 +68,28 @@ fn one_that_fails_is_told_and_what_was_baked_is_said() {
         }
     }
 }
+
+#[test]
+fn who_takes_what_another_one_writes_is_not_built_beside_it() {
+    let work = Work::new();
+    let mut names = fleet(&work, 2);
+    work.write(
+        "app/rebake.toml",
+        "edition = '2026'\n[image]\nname = 'app'\nbase = 'b'\n[inputs.b]\nimage = 'oci:../rebake-out/r1'\n",
+    );
+    names.push("app".to_owned());
+    let build = |names: &[String]| {
+        let mut build = rebake();
+        attempt(build.arg("build").args(names).current_dir(work.path()))
+    };
+    for _ in 0..2 {
+        let refused = build(&names);
+        assert_eq!(refused.code(), Some(2));
+        let error = String::from_utf8_lossy(&refused.stderr);
+        assert!(error.contains("takes from rebake-out/r1, which r1/rebake.toml writes"), "{error}");
+        // Also where there is something already, which may be the old or the new one.
+        build(&names[..2]).success();
+    }
+    build(&names[2..]).success();
+    build(&[names[0].clone(), names[2].clone()]).success();
+}

@@ -4,7 +4,7 @@
 use crate::golden::entries;
 use crate::recipes;
 use crate::support::{Work, needs, run, sha256, tool};
-use rebake::image::{self, Batch};
+use rebake::image::{self, Batch, Memory};
 use rebake::layout::{Staging, index_json};
 use rebake::lock::Pinned;
 use rebake::oci::{Descriptor, Digest, Platform};
@@ -137,8 +137,8 @@ fn plan(recipe: &Recipe<Pinned>, root: &Root, inputs: &Inputs, scratch: &Path) -
 /// Writes an image; its digest and those of the layers of its first platform.
 fn write(plans: &[Plan], layout: &Path) -> (Digest, Vec<String>) {
     let staging = Staging::begin(layout).expect("a layout");
-    let image = image::write(plans, &BTreeMap::new(), &staging, &Batch::new(1, false), &AtomicBool::new(false))
-        .expect("an image");
+    let manner = (&Batch::new(1, 1), &AtomicBool::new(false));
+    let image = image::write(plans, &BTreeMap::new(), &staging, &Memory::default(), manner).expect("an image");
     staging.publish(&index_json("x", &["latest".to_owned()], &image.descriptor)).expect("a layout");
     let layers = image.manifests[0].layers.iter().map(|layer| layer.descriptor.digest.to_string()).collect();
     (image.descriptor.digest, layers)

@@ -77,7 +77,7 @@ fn bake_with(
         lock: None,
         supply,
         source_date_epoch: None,
-        batch: &Batch::new(2, false),
+        batch: &Batch::new(2, 1),
         stamping: Stamping::Any,
     };
     let destination = ImageName::layout(layout.to_owned());

@@ -5,7 +5,7 @@ use crate::cli::commit::{At, repository, told};
 use crate::cli::env::Env;
 use crate::cli::recipes::{self, Recipe};
 use crate::cli::report::Report;
-use crate::cli::world::World;
+use crate::cli::world::{World, temporary_folder};
 use rebake::build::Stamping;
 use rebake::git::{GitError, Repository};
 use rebake::origin::{Claim, Found, Origin, OriginError, at};
@@ -106,11 +106,6 @@ pub fn find(
     }
 }
 
-fn folder(env: &Env) -> Result<TempDir, String> {
-    let folder = tempfile::Builder::new().prefix("rebake-").tempdir_in(&env.scratch);
-    folder.map_err(|error| format!("cannot make a folder in {}: {error}", env.scratch.display()))
-}
-
 /// A recipe of a commit that the user names.
 fn at_revision(
     rev: &str,
@@ -126,7 +121,7 @@ fn at_revision(
     let [inside] = &recipes[..] else {
         return Err(fail(format!("{} has {} recipes in {}; name one", path.display(), recipes.len(), at.shown())));
     };
-    let folder = folder(env).map_err(fail)?;
+    let folder = temporary_folder(&env.scratch).map_err(fail)?;
     // A branch is asked for by its name; everything else is the commit.
     let origin = origin.filter(|origin| origin.revision == at.commit.id);
     let found = self::at(&at.repository, rev, inside, origin, folder.path(), &world.interrupt);
@@ -144,7 +139,7 @@ fn by_origin(
     report: &Report,
 ) -> Result<Subject, ExitCode> {
     let fail = |message: String| report.failure(&message);
-    let folder = folder(env).map_err(fail)?;
+    let folder = temporary_folder(&env.scratch).map_err(fail)?;
     let said = format!("the image names the recipe `{}` of the commit {}", origin.path, origin.revision);
     let told_of = |error: &OriginError| fail(format!("{said}: {}", explained(error)));
     let clone = |repository: &Repository| origin.in_clone(repository, folder.path(), &world.interrupt);

@@ -11,6 +11,7 @@ use super::pipeline::Layer;
 use crate::oci::{Compression, Digest};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 /// A layer that was written, block by block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,21 @@ pub(super) struct Reuse {
     pub from: usize,
     /// The hashes before that block, and the length of the tar up to there.
     pub midway: Option<(Midway, u64)>,
+}
+
+impl Part {
+    /// Its bytes, if they are there and what they were.
+    pub fn read(&self, blob: Option<&File>) -> Option<Vec<u8>> {
+        let blob = blob?;
+        // A size that is larger than the blob is never reserved.
+        let end = self.offset.checked_add(self.size)?;
+        if blob.metadata().ok()?.len() < end {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(self.size).ok()?];
+        blob.read_exact_at(&mut bytes, self.offset).ok()?;
+        (crc32fast::hash(&bytes) == self.crc).then_some(bytes)
+    }
 }
 
 impl Reuse {

@@ -71,11 +71,12 @@ impl Workers {
             let jobs = Arc::new(Mutex::new(jobs));
             let thread = |_| {
                 let jobs = Arc::clone(&jobs);
-                thread::spawn(move || work(&jobs))
+                // If the system gives no more threads, those that it gave do the work.
+                thread::Builder::new().spawn(move || work(&jobs)).ok()
             };
-            Running { queue, threads: (0..self.jobs).map(thread).collect() }
+            Running { queue, threads: (0..self.jobs).map_while(thread).collect() }
         });
-        running.queue.send(job).map_err(|_| io::Error::other("no worker is left"))
+        running.queue.send(job).map_err(|_| io::Error::other("the system gives no thread to compress with"))
     }
 }
 

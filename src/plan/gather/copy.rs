@@ -3,7 +3,6 @@
 use super::from::{Source, Taken, plain};
 use super::{Gathering, Mistakes, consumed};
 use crate::recipe::{Copy, Diagnostic, From};
-use crate::source::disk;
 use crate::source::filter::{self, Filter, Ignore};
 use crate::source::place::{Found, Place, Says};
 use crate::tree::{Attributes, EntryPath, Firmness, Kind};
@@ -65,7 +64,7 @@ impl Gathering<'_, '_> {
             )]);
         }
         for (path, found) in found {
-            let name = disk::file_name(&path).map(OsStrExt::as_bytes).unwrap_or_default();
+            let name = path.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
             if found.kind == Kind::Directory {
                 let called = taken.called_below(&path.display().to_string());
                 self.copy_folder(copy, taken, place, &path, &found.says, &called)?;

@@ -5,7 +5,7 @@ use crate::plan::inputs::Opened;
 use crate::recipe::{Diagnostic, From, Span, Spanned};
 use crate::source::Content;
 use crate::source::archive::Slice;
-use crate::source::disk::{self, DiskError};
+use crate::source::disk::DiskError;
 use crate::source::place::{Found, Place, PlaceError, Says};
 use crate::tree::{Kind, LinkId};
 use std::os::unix::ffi::OsStrExt;
@@ -86,7 +86,7 @@ impl Source {
     pub fn file_name(&self) -> &[u8] {
         match self {
             Self::File { name, .. } => name.as_bytes(),
-            Self::Path(_, path) => disk::file_name(Path::new(path)).map(OsStrExt::as_bytes).unwrap_or_default(),
+            Self::Path(_, path) => Path::new(path).file_name().map(OsStrExt::as_bytes).unwrap_or_default(),
         }
     }
 }

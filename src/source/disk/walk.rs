@@ -33,7 +33,42 @@ struct Left {
     /// Folders that are being read, and may have others in them.
     at_work: usize,
     /// The first of the mistakes, by its path.
-    mistake: Option<(Below, DiskError)>,
+    mistake: Option<Mistake>,
+}
+
+/// What cannot be read or copied, by its path.
+type Mistake = (Below, DiskError);
+
+/// A folder that was read.
+struct Done<'a> {
+    walk: &'a Walk<'a>,
+    folders: Vec<Below>,
+    mistake: Option<Mistake>,
+}
+
+impl Done<'_> {
+    fn note(&mut self, new: Mistake) {
+        first(&mut self.mistake, new);
+    }
+}
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        let mut left = self.walk.left();
+        left.folders.append(&mut self.folders);
+        left.at_work -= 1;
+        if let Some(new) = self.mistake.take() {
+            first(&mut left.mistake, new);
+        }
+        self.walk.news.notify_all();
+    }
+}
+
+/// The first of both, by its path.
+fn first(old: &mut Option<Mistake>, new: Mistake) {
+    if old.as_ref().is_none_or(|old| new.0 < old.0) {
+        *old = Some(new);
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -51,7 +86,8 @@ impl<'a> Walk<'a> {
         let mut found = self.next().map(|folder| self.read(&folder)).unwrap_or_default();
         if !self.left().folders.is_empty() {
             thread::scope(|scope| {
-                let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| self.work())).collect();
+                let helper = |_| thread::Builder::new().spawn_scoped(scope, || self.work()).ok();
+                let helpers: Vec<_> = (1..threads).map_while(helper).collect();
                 found.extend(self.work());
                 for helper in helpers {
                     found.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -95,33 +131,21 @@ impl<'a> Walk<'a> {
 
     /// What counts in one folder; the folders in it are left to whoever has time.
     fn read(&self, below: &[u8]) -> Vec<FoundBelow> {
-        let (mut found, mut folders, mut mistake) = (Vec::new(), Vec::new(), None);
-        if let Err(error) = self.list(below, &mut found, &mut folders) {
-            mistake = Some(error);
+        // Whatever happens, nobody is left waiting.
+        let mut done = Done { walk: self, folders: Vec::new(), mistake: None };
+        let mut found = Vec::new();
+        if let Err(mistake) = self.list(below, &mut found, &mut done) {
+            done.note(mistake);
         }
-        let mut left = self.left();
-        left.folders.append(&mut folders);
-        left.at_work -= 1;
-        if let Some(new) = mistake
-            && left.mistake.as_ref().is_none_or(|old| new.0 < old.0)
-        {
-            left.mistake = Some(new);
-        }
-        self.news.notify_all();
         found
     }
 
     #[allow(clippy::disallowed_methods, reason = "what is found is sorted")]
-    fn list(
-        &self,
-        below: &[u8],
-        found: &mut Vec<FoundBelow>,
-        folders: &mut Vec<Below>,
-    ) -> Result<(), (Below, DiskError)> {
+    fn list(&self, below: &[u8], found: &mut Vec<FoundBelow>, done: &mut Done) -> Result<(), Mistake> {
         let path = join(self.root.path(), &self.relative(below));
-        let cannot = |below: &[u8], error| (below.into(), self.cannot(below, error));
-        for entry in fs::read_dir(&path).map_err(|error| cannot(below, error))? {
-            let entry = entry.map_err(|error| cannot(below, error))?;
+        let cannot = |error| (below.into(), self.cannot(below, error));
+        for entry in fs::read_dir(&path).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
             let name = entry.file_name();
             if self.root.is_written(&path, &name) {
                 continue;
@@ -130,24 +154,28 @@ impl<'a> Walk<'a> {
                 [] => name.as_bytes().into(),
                 _ => [below, b"/", name.as_bytes()].concat().into(),
             };
-            let is_folder = entry.file_type().map_err(|error| cannot(&name, error))?.is_dir();
-            if is_folder && self.filter.prunes(&name) {
-                continue;
-            }
-            if is_folder {
-                folders.push(name.clone());
-            }
-            if self.filter.keeps(&name) {
-                let what = self.look(&name, &entry).map_err(|error| (name.clone(), error))?;
-                found.push((name, what));
+            // The next one may have a name that comes before this one's.
+            match self.look(&name, &entry, done) {
+                Ok(what) => found.extend(what.map(|what| (name, what))),
+                Err(error) => done.note((name, error)),
             }
         }
         Ok(())
     }
 
-    fn look(&self, name: &[u8], entry: &DirEntry) -> Result<super::Found, DiskError> {
-        let metadata = entry.metadata().map_err(|error| self.cannot(name, error))?;
-        self.root.classify(&self.relative(name), &metadata)
+    /// What stands there, if it counts.
+    fn look(&self, name: &[u8], entry: &DirEntry, done: &mut Done) -> Result<Option<super::Found>, DiskError> {
+        let cannot = |error| self.cannot(name, error);
+        if entry.file_type().map_err(cannot)?.is_dir() {
+            if self.filter.prunes(name) {
+                return Ok(None);
+            }
+            done.folders.push(name.into());
+        }
+        if !self.filter.keeps(name) {
+            return Ok(None);
+        }
+        self.root.classify(&self.relative(name), &entry.metadata().map_err(cannot)?).map(Some)
     }
 
     fn relative(&self, below: &[u8]) -> PathBuf {

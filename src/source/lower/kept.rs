@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 const FORM: &str = "rebake lower 1";
 
-/// The file for these layers. Another rebake may see something else in them.
+/// The file for these layers: all that was checked when they were read. Another rebake may see something else in them.
 fn file(folder: &Path, layers: &[image::Layer]) -> PathBuf {
     let mut key = Out::new(env!("CARGO_PKG_VERSION"));
     for layer in layers {
         key.digest(layer.descriptor.digest);
         key.digest(layer.diff_id);
+        key.number(layer.descriptor.size);
     }
     folder.join(format!("lower-{}", Digest::of(&key.finish()).hex()))
 }

@@ -1,7 +1,7 @@
 //! A build that takes over what an earlier one made gives the bytes of a build that does not, whatever happened between.
 
 use crate::recipes::REPOSITORY;
-use crate::support::{Work, attempt, rebake, run};
+use crate::support::{Work, attempt, rebake, run, sha256};
 use rebake::build::{Failure, Goal, Order, Stamping, build};
 use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past, Workers};
@@ -374,6 +374,20 @@ fn what_a_base_holds_is_kept_and_read_again_only_by_who_trusts_nothing() {
     }
     fs::write(&layer, &sound).unwrap();
     assert_eq!(third, build(&["--no-cache", "-o", "cold"]).success().text());
+    // Another size in the manifest is another base, which nobody has looked at.
+    let index = fs::read_to_string(work.join("app/base/index.json")).unwrap();
+    let manifest = index.split("sha256:").nth(1).unwrap().get(..64).unwrap();
+    let text = fs::read_to_string(blobs.join(manifest)).unwrap();
+    let told = format!("\"size\":{}}}]", sound.len());
+    assert!(text.contains(&told), "{text}");
+    let lie = text.replace(&told, &format!("\"size\":{}}}]", sound.len() + 1));
+    assert_eq!(lie.len(), text.len());
+    fs::write(blobs.join(sha256(lie.as_bytes())), &lie).unwrap();
+    fs::write(work.join("app/base/index.json"), index.replace(manifest, &sha256(lie.as_bytes()))).unwrap();
+    run(&mut command("app", &["lock", "--update"])).success();
+    assert_eq!(build(&[]).code(), Some(2));
+    fs::write(work.join("app/base/index.json"), &index).unwrap();
+    run(&mut command("app", &["lock", "--update"])).success();
     // A damaged record is none.
     let record = files(&work.join("cache/rebuild")).into_iter().find(|path| named(path, "lower-")).unwrap();
     fs::write(&record, "x").unwrap();

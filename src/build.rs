@@ -202,8 +202,12 @@ pub fn build(order: &Order, goal: &Goal) -> Result<Built, Failure> {
     }
     let interrupt = order.supply.interrupt;
     match target {
-        // A copy that is adding to the layout there would lose its image.
-        Target::Layout(path) => Held::soon(path, interrupt).and_then(|_held| staging.publish(&index_json(&image))),
+        // A copy that is adding to the layout there would lose its image. Where nothing stands nobody adds, and a folder made
+        // to be held would stay if this process were killed.
+        Target::Layout(path) => {
+            let held = path.symlink_metadata().is_ok().then(|| Held::soon(path, interrupt)).transpose();
+            held.and_then(|_held| staging.publish(&index_json(&image)))
+        }
         Target::Archive(format, _) => {
             let contents = Contents::built(&name, &tags, &image);
             let file = archive::write(format, staging.path(), &contents, interrupt);

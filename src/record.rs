@@ -3,9 +3,10 @@
 //!
 //! They are kept to save time, never because they are needed: one that is damaged, or of another form, is none.
 
+use crate::file;
 use crate::oci::Digest;
 use crate::tree::Attributes;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -206,6 +207,6 @@ impl<'a> In<'a> {
 #[must_use]
 pub fn read(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    file::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

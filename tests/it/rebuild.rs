@@ -1,7 +1,7 @@
 //! A build that takes over what an earlier one made gives the bytes of a build that does not, whatever happened between.
 
 use crate::recipes::REPOSITORY;
-use crate::support::{Work, attempt, rebake, run, sha256};
+use crate::support::{Work, attempt, rebake, run, sha256, tool};
 use rebake::build::{Failure, Goal, Order, Stamping, build};
 use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past, Workers};
@@ -391,6 +391,12 @@ fn what_a_base_holds_is_kept_and_read_again_only_by_who_trusts_nothing() {
     // A damaged record is none.
     let record = files(&work.join("cache/rebuild")).into_iter().find(|path| named(path, "lower-")).unwrap();
     fs::write(&record, "x").unwrap();
+    assert_eq!(third, build(&[]).success().text());
+    // Neither is a pipe, for which nobody waits.
+    for record in files(&work.join("cache/rebuild")) {
+        fs::remove_file(&record).unwrap();
+        run(tool("mkfifo").arg(&record)).success();
+    }
     assert_eq!(third, build(&[]).success().text());
 }
 

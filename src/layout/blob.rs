@@ -3,8 +3,8 @@
 use super::adding::NEW_BLOB;
 use crate::oci::{Blob, Digest};
 use rustix::fs::{Advice, fadvise};
-use std::fs;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -80,6 +80,18 @@ impl FileBlob {
 }
 
 impl Blob for FileBlob {
+    fn take_over(&mut self, mut file: &File, offset: u64, length: u64) -> io::Result<()> {
+        self.skip_hole()?;
+        file.seek(SeekFrom::Start(offset))?;
+        // On Linux this is copy_file_range(2), which shares what it can.
+        let taken = io::copy(&mut file.take(length), self.file.as_file_mut())?;
+        self.untold += taken;
+        if self.untold >= BATCH {
+            self.begin_to_sync();
+        }
+        if taken == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
     fn commit(mut self: Box<Self>, digest: Digest) -> io::Result<()> {
         self.skip_hole()?;
         self.file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;

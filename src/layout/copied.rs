@@ -2,7 +2,8 @@
 
 use crate::file;
 use crate::oci::{Blob, Digest, Sha256};
-use std::io::{self, Read};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,20 +22,23 @@ pub(super) fn copy(
 ) -> io::Result<bool> {
     // Another program may have put anything there.
     let Ok(file) = file::open(from) else { return Ok(false) };
-    let mut file = file.take(size);
     let mut sha256 = Sha256::default();
     let mut buffer = vec![0; PIECE];
+    let mut at = 0;
     loop {
         if interrupt.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let piece = match file.read(&mut buffer) {
+        let left = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
+        let piece = match file.read_at(buffer.get_mut(..left).unwrap_or_default(), at) {
             Ok(0) => return Ok(sha256.finish().0 == digest),
             Ok(n) => buffer.get(..n).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return Ok(false),
         };
         sha256.update(piece);
-        blob.write_all(piece)?;
+        // The disk may share them, which is why they are not written.
+        blob.take_over(&file, at, piece.len() as u64)?;
+        at += piece.len() as u64;
     }
 }

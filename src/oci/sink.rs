@@ -1,7 +1,8 @@
 //! Where finished blobs go: a layout on disk, or nowhere at all when only digests are wanted.
 
 use super::Digest;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -42,6 +43,19 @@ pub trait Sink: Sync {
 
 /// A blob that is being written.
 pub trait Blob: io::Write + Send {
+    /// Goes on with `length` bytes that stand at `offset` of a file, whose cursor is moved. Where blob and file are on a disk
+    /// that can share them, nothing is copied.
+    ///
+    /// # Errors
+    /// What the disk reports; [`io::ErrorKind::UnexpectedEof`] if the file is shorter.
+    fn take_over(&mut self, mut file: &File, offset: u64, length: u64) -> io::Result<()> {
+        file.seek(SeekFrom::Start(offset))?;
+        match io::copy(&mut file.take(length), self)? == length {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     /// Puts the blob in its place, under the digest of what was written.
     ///
     /// # Errors

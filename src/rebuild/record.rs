@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-const FORM: &str = "rebake rebuild 2";
+const FORM: &str = "rebake rebuild 3";
 
 /// What is known of an image that was built.
 #[derive(Debug, Default, PartialEq)]
@@ -75,7 +75,8 @@ impl Record {
 }
 
 fn put_block(out: &mut Out, block: &MadeBlock) {
-    out.number(u64::from(block.fingerprint.is_some()) | u64::from(block.before.is_some()) << 1);
+    let flags = [block.fingerprint.is_some(), block.before.is_some(), block.blob_before.is_some()];
+    out.number(flags.iter().enumerate().map(|(n, flag)| u64::from(*flag) << n).sum());
     block.fingerprint.iter().for_each(|digest| out.digest(*digest));
     out.number(block.length);
     out.number(block.size);
@@ -84,6 +85,7 @@ fn put_block(out: &mut Out, block: &MadeBlock) {
         out.number(u64::from(*crc));
         out.text(sha256);
     }
+    block.blob_before.iter().for_each(|sha256| out.text(sha256));
 }
 
 fn block(from: &mut In) -> Option<MadeBlock> {
@@ -96,8 +98,9 @@ fn block(from: &mut In) -> Option<MadeBlock> {
     } else {
         None
     };
+    let blob_before = if flags & 4 != 0 { Some(from.text()?.to_vec()) } else { None };
     let (crc, tar_crc) = halves(crcs);
-    Some(MadeBlock { fingerprint, length, size, crc, tar_crc, before })
+    Some(MadeBlock { fingerprint, length, size, crc, tar_crc, before, blob_before })
 }
 
 /// The lower and the upper half of a number.
@@ -113,8 +116,10 @@ mod tests {
     fn a_record_is_read_as_it_was_written_and_a_damaged_one_is_none() {
         let digest = |text: &str| Digest::of(text.as_bytes());
         let layer = Layer { digest: digest("blob"), size: 7, diff_id: digest("tar"), tar_size: 1 << 40 };
-        let block =
-            |fingerprint, before| MadeBlock { fingerprint, length: 5, size: 6, crc: u32::MAX, tar_crc: 1, before };
+        let block = |fingerprint, before: Option<Midway>| {
+            let blob_before = before.as_ref().map(|_| vec![5, 6]);
+            MadeBlock { fingerprint, length: 5, size: 6, crc: u32::MAX, tar_crc: 1, before, blob_before }
+        };
         let midway = Midway { sha256: vec![1, 2, 3], crc: 4 };
         let blocks = vec![block(None, None), block(Some(digest("a")), Some(midway.clone())), block(None, Some(midway))];
         let record = Record {

@@ -1,9 +1,10 @@
 //! A layer as an earlier build left it, and which of its blocks a new build can take over.
 //!
 //! A block is taken over if its outline and that of the block before it, whose end is its dictionary, are what they were.
-//! Its compressed bytes come out of the old blob and are held against their CRC-32, so that a damaged blob is found; the
-//! new blob's digest is taken of what is really written. For the diff_id the tar is read again, but not before the
-//! last state of its hash that lies before the first change.
+//! Its bytes come out of the old blob and are held against their CRC-32, so that a damaged blob is found. What comes before
+//! the first change is not hashed again: the tar from the last state of its hash on that lies before the change is read, for
+//! the diff_id, and the blob is hashed from such a state of its own. A blob that is the tar has nothing to take over behind
+//! the change.
 
 use super::encode;
 use super::outline::Outline;
@@ -37,7 +38,12 @@ pub struct MadeBlock {
     pub tar_crc: u32,
     /// The hashes of the tar before it, for some of the blocks that begin with an entry.
     pub before: Option<Midway>,
+    /// The state of the blob's SHA-256 before it, for some of the blocks, unless the blob is the tar.
+    pub blob_before: Option<Vec<u8>>,
 }
+
+/// The states of hashes are kept for the next build once so many bytes.
+pub(super) const MIDWAY: u64 = 1 << 20;
 
 /// The hashes of the tar, half done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +81,19 @@ pub(super) struct Reuse {
     pub from: usize,
     /// The hashes before that block, and the length of the tar up to there.
     pub midway: Option<(Midway, u64)>,
+    /// The begin of the old blob, which is that of the new one too.
+    pub prefix: Prefix,
+}
+
+/// The begin of a blob.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Prefix {
+    /// The blocks in it.
+    pub blocks: usize,
+    /// Its length in bytes; 0: there is none, and the blob begins with its head.
+    pub length: u64,
+    /// The state of the SHA-256 behind it; empty if the blob is the tar.
+    pub sha256: Vec<u8>,
 }
 
 impl Part {
@@ -110,9 +129,7 @@ impl Made {
 
     /// What a layer with this outline can take over.
     pub(super) fn reuse(&self, outline: &Outline, compression: Compression) -> Reuse {
-        if compression == Compression::None {
-            return Reuse::default();
-        }
+        let plain = compression == Compression::None;
         let looks_back = encode::window(compression) > 0;
         let mut places = BTreeMap::new();
         let mut offset = encode::head(compression).len() as u64;
@@ -140,14 +157,27 @@ impl Made {
         let unchanged = found.iter().enumerate().take_while(|(n, found)| found.is_some_and(|(at, _)| at == *n)).count();
         // The block at which reading begins is the dictionary of the next one, so it must not be needed itself.
         let start = (1..unchanged).rev().find_map(|n| Some((n, self.blocks.get(n)?.before.clone()?)));
-        let parts = found.into_iter().map(|found| found.map(|(_, part)| part)).collect();
-        match start.filter(|(n, _)| outline.blocks.get(*n).is_some_and(|mark| mark.entry)) {
-            None => Reuse { parts, from: 0, midway: None },
-            Some((from, midway)) => {
-                let length = outline.blocks.iter().take(from).map(|mark| mark.length).sum();
-                Reuse { parts, from, midway: Some((midway, length)) }
-            }
-        }
+        let start = start.filter(|(n, _)| outline.blocks.get(*n).is_some_and(|mark| mark.entry));
+        let from = start.as_ref().map_or(0, |(from, _)| *from);
+        let midway = start.map(|(_, midway)| (midway, outline.blocks.iter().take(from).map(|mark| mark.length).sum()));
+        let prefix = if plain {
+            self.prefix(from, compression)
+        } else {
+            let prefixes = (1..=unchanged).rev().map(|n| self.prefix(n, compression));
+            prefixes.into_iter().find(|prefix| !prefix.sha256.is_empty()).unwrap_or_default()
+        };
+        // What is read is written as it is: the tar itself is taken over only where it is not read.
+        let part =
+            |(n, found): (usize, Option<(usize, Part)>)| found.filter(|_| !plain || n < from).map(|(_, part)| part);
+        Reuse { parts: found.into_iter().enumerate().map(part).collect(), from, midway, prefix }
+    }
+
+    /// The begin of the blob, up to a block.
+    fn prefix(&self, blocks: usize, compression: Compression) -> Prefix {
+        let parts = self.blocks.iter().take(blocks).map(|block| block.size);
+        let sha256 = self.blocks.get(blocks).and_then(|block| block.blob_before.clone());
+        let length = if blocks == 0 { 0 } else { encode::head(compression).len() as u64 + parts.sum::<u64>() };
+        Prefix { blocks, length, sha256: sha256.unwrap_or_default() }
     }
 }
 

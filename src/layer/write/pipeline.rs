@@ -8,7 +8,7 @@ mod hashes;
 mod store;
 
 use super::outline::{Mark, Outline};
-use super::past::{Made, MadeBlock, Midway, Past};
+use super::past::{Made, MadeBlock, Midway, Past, Reuse};
 use super::workers::Workers;
 use super::{Content, WriteError, cut, encode, stream};
 use crate::oci::{Compression, Digest, Sink};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
-use store::{Next, store};
+use store::{Next, StoredPart, store};
 
 /// A layer that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,8 +122,8 @@ fn attempt<C: Content>(
             hashes.run(&hash_queue, outline, compression);
             hashes
         });
-        let old = past.map(|past| &past.blob);
-        let writer = write_thread.spawn_scoped(scope, move || store(blob, &write_queue, compression, old));
+        let (old, prefix) = (past.map(|past| &past.blob), &reuse.prefix);
+        let writer = write_thread.spawn_scoped(scope, move || store(blob, &write_queue, manner, old, prefix));
         // What was spawned ends with the queues, which are dropped here if the other one was not.
         let (hasher, writer) = (hasher.map_err(WriteError::Sink)?, writer.map_err(WriteError::Sink)?);
 
@@ -152,7 +152,7 @@ fn attempt<C: Content>(
                 stored.blob.commit(digest).map_err(WriteError::Sink)?;
                 let layer = Layer { digest, size, diff_id, tar_size };
                 let kept = past.map(|past| &*past.made.blocks).unwrap_or_default();
-                Ok(Made { layer, blocks: blocks(outline, &stored.parts, midways, &crcs, kept, reuse.from) })
+                Ok(Made { layer, blocks: blocks(outline, stored.parts, midways, &crcs, kept, &reuse) })
             }
         }
     })
@@ -161,18 +161,19 @@ fn attempt<C: Content>(
 /// What the next build is to know of the blocks.
 fn blocks(
     outline: &Outline,
-    parts: &[(u64, u32)],
+    parts: Vec<StoredPart>,
     mut midways: Vec<Option<Midway>>,
     crcs: &[u32],
     kept: &[MadeBlock],
-    from: usize,
+    reuse: &Reuse,
 ) -> Vec<MadeBlock> {
+    let from = reuse.from;
     let numbered = outline.blocks.iter().zip(parts).enumerate();
-    let block = |(n, (mark, (size, crc))): (usize, (&Mark, &(u64, u32)))| MadeBlock {
+    let block = |(n, (mark, part)): (usize, (&Mark, StoredPart))| MadeBlock {
         fingerprint: mark.fingerprint.filter(|_| mark.lasting || kept_before(kept, n, from)),
         length: mark.length,
-        size: *size,
-        crc: *crc,
+        size: part.size,
+        crc: part.crc,
         tar_crc: match n.checked_sub(from) {
             Some(n) => crcs.get(n).copied().unwrap_or_default(),
             None => kept.get(n).map(|block| block.tar_crc).unwrap_or_default(),
@@ -180,6 +181,10 @@ fn blocks(
         before: match n.checked_sub(from) {
             Some(n) => midways.get_mut(n).and_then(Option::take),
             None => kept.get(n).and_then(|block| block.before.clone()),
+        },
+        blob_before: match n < reuse.prefix.blocks {
+            true => kept.get(n).and_then(|block| block.blob_before.clone()),
+            false => part.before,
         },
     };
     numbered.map(block).collect()

@@ -1,13 +1,10 @@
 //! The thread that hashes the tar; it begins in the middle where an earlier build left the state of its hashes.
 
 use crate::layer::write::outline::Outline;
-use crate::layer::write::past::{Midway, Reuse};
+use crate::layer::write::past::{MIDWAY, Midway, Reuse};
 use crate::oci::{Compression, Sha256};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-
-/// The tar's hashes are kept for the next build once so many bytes.
-const MIDWAY: u64 = 4 << 20;
 
 /// Digest, length and (for gzip) CRC-32 of the tar.
 pub(super) struct Hashes {

@@ -1,6 +1,7 @@
 //! Asks git for what a stamped recipe wants to know of its commit, and holds the recipe's folder against it.
 
 use super::{Failure, Order, Stamping};
+use crate::file;
 use crate::git::{Asked, GitError, Repository};
 use crate::oci::{Digest, Sha256, json};
 use crate::pantry::pack;
@@ -138,7 +139,7 @@ const OF_FILES: &str = "dev.rebake.files.digest";
 /// What such a file says, if it is there and for this recipe and this lock.
 fn kept(path: &Path, recipe: &str, lock: Option<&[u8]>) -> Option<(Stamp, Digest)> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    file::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
     let json = json::parse(&bytes).ok()?;
     let facts = json.as_object()?.iter().map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
     let facts = facts.collect::<Option<BTreeMap<String, String>>>()?;

@@ -157,16 +157,19 @@ fn inside(folder: &Path, shown: &Path) -> Result<Option<PathBuf>, String> {
     }
 }
 
-/// Nobody writes a longer recipe or lock; what is behind this many bytes is not read.
+/// Nobody writes a longer recipe or lock, in bytes.
 const LONGEST: u64 = 16 << 20;
 
 /// The text of a file, `None` if there is none. Line ends are `\n`, as they are in source control: a checkout with others is
 /// the same recipe.
 fn text(path: &Path, what: &str) -> Result<Option<String>, Unreadable> {
     let mut bytes = Vec::new();
-    match std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)) {
+    match std::fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Unreadable::File(format!("cannot read {}: {error}", path.display()))),
+        Ok(_) if bytes.len() as u64 > LONGEST => {
+            return Err(Unreadable::File(format!("{} has more than 16 MiB: {what} is not that long", path.display())));
+        }
         Ok(_) => {}
     }
     let text = String::from_utf8(bytes).map_err(|error| {

@@ -166,6 +166,9 @@ fn a_damaged_lock_is_shown_where_it_is() {
     }
     fs::write(desk.lock_path(), b"version = 1\n\xff").expect("a file");
     assert_says(&desk.ends(2, &["build"]), &["the lock is not UTF-8", "rebake.lock:2:1"]);
+    // The half of it would be another lock.
+    fs::write(desk.lock_path(), [lock.as_bytes(), &vec![b'\n'; 16 << 20]].concat()).expect("a file");
+    assert_says(&desk.ends(2, &["build"]), &["rebake.lock has more than 16 MiB", "the lock is not that long"]);
     fs::remove_file(desk.lock_path()).expect("a file");
     fs::create_dir(desk.lock_path()).expect("a folder");
     assert_says(&desk.ends(2, &["build"]), &["cannot read", "rebake.lock"]);

@@ -17,7 +17,11 @@ use record::Record;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// So long is kept what no build uses, in seconds: 30 days.
+const UNUSED: i64 = 30 * 24 * 60 * 60;
 
 /// The records of earlier builds, one a destination.
 #[derive(Debug, Clone)]
@@ -91,6 +95,17 @@ impl Rebuild {
     pub fn count(&self) -> io::Result<(usize, u64)> {
         let sizes = self.records()?.into_iter().filter_map(|path| Some(fs::metadata(path).ok()?.len()));
         Ok(sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size)))
+    }
+
+    /// Forgets what no build used for 30 days, so that what is built to ever new places does not fill the disk.
+    pub fn forget_unused(&self) {
+        for path in self.records().unwrap_or_default() {
+            let used = fs::symlink_metadata(&path).map(|metadata| metadata.mtime());
+            if used.is_ok_and(|used| used < self.now.saturating_sub(UNUSED)) {
+                // What cannot be removed stays.
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     /// Forgets everything.

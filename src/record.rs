@@ -6,6 +6,7 @@
 use crate::file;
 use crate::oci::Digest;
 use crate::tree::Attributes;
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use std::fs::Metadata;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +18,12 @@ const LONGEST: u64 = 1 << 30;
 /// A file that changed less than this before it was looked at is not known by its times, in seconds: a later change might
 /// leave the same ones on it. File systems count in two seconds at worst.
 const RACY: i64 = 2;
+
+/// The system's clock says when a record is used: nobody has to be asked for the time.
+const USED_NOW: Timestamps = Timestamps {
+    last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+    last_modification: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW as _ },
+};
 
 /// Whether a file that changed last at `newest` will have another time if it changes after `now`, both in seconds since 1970.
 #[must_use]
@@ -203,10 +210,13 @@ impl<'a> In<'a> {
     }
 }
 
-/// The bytes of a record that may be there.
+/// The bytes of a record that may be there. Its mtime tells from then on when it was last used.
 #[must_use]
 pub fn read(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    file::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    let file = file::open(path).ok()?;
+    // Who may not write there reads it all the same.
+    let _ = futimens(&file, &USED_NOW);
+    file.take(LONGEST).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

@@ -117,6 +117,9 @@ pub fn run(arguments: &Arguments, options: &Options, env: &Env, report: &Report)
         }
         return recipe.failed(report, failure);
     }
+    if let Some(rebuild) = &rebuild {
+        rebuild.forget_unused();
+    }
     let result = if report.json() {
         format!("{:#}\n", json!({ "images": built.iter().map(as_json).collect::<Vec<_>>() }))
     } else {

@@ -327,6 +327,14 @@ fn an_edit_in_the_second_of_the_build_counts_and_no_cache_makes_everything_again
     let before = index();
     digest(&[]);
     assert_eq!(index(), before, "nothing was written");
+    // A record that no build used for a month goes, and one that is used stays although nothing changes.
+    let used = files(&work.join("cache/rebuild"));
+    fs::write(work.join("cache/rebuild/unused"), "").unwrap();
+    let long_ago = filetime::FileTime::from_unix_time(later() - 31 * 24 * 60 * 60, 0);
+    files(&work.join("cache/rebuild")).iter().for_each(|record| filetime::set_file_mtime(record, long_ago).unwrap());
+    digest(&[]);
+    assert_eq!(index(), before, "nothing was written");
+    assert_eq!(files(&work.join("cache/rebuild")), used);
     digest(&["--no-cache"]);
     assert_ne!(index(), before, "everything was written");
     // A damaged record is none; so is a layout in which something else was put.

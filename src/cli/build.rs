@@ -8,10 +8,10 @@ use super::recipes::{self, Recipe};
 use super::report::Report;
 use super::world::{Sources, World};
 use super::{Options, env::Env, print, world};
-use rebake::build::{Built, Goal, Order, Stamping, build, inputs};
+use rebake::build::{Built, Failure, Goal, Order, Stamping, build, inputs};
 use rebake::image::Batch;
 use rebake::lock::PinnedInput;
-use rebake::recipe::parse;
+use rebake::recipe::{Diagnostic, parse};
 use rebake::source::Inputs;
 use rebake::supply::{Shared, Supply};
 use rebake::together::side_by_side;
@@ -147,15 +147,17 @@ fn inputs_of_all(
         Ok::<_, Infallible>(inputs(&Order { supply, ..order }))
     });
     let mut at_hand = Vec::new();
-    let mut status = None;
+    let mut wrong = Vec::new();
     for (recipe, found) in recipes.iter().zip(found.into_iter().flatten()) {
-        match found.unwrap_or_else(|never| match never {}) {
+        match found.unwrap_or_else(|never| match never {}).map_err(Failure::mistakes) {
             Ok(inputs) => at_hand.push(Mutex::new(Some(inputs))),
-            Err(failure) if status.is_none() => status = Some(recipe.failed(report, failure)),
-            Err(failure) => failure.mistakes().iter().for_each(|mistakes| recipe.shown(report, mistakes)),
+            Err(Ok(mistakes)) => wrong.push((recipe, mistakes)),
+            // It is nobody's mistake, and the same for all.
+            Err(Err(failure)) => return Err(recipe.failed(report, failure)),
         }
     }
-    status.map_or(Ok(at_hand), Err)
+    let wrong: Vec<(&Recipe, &[Diagnostic])> = wrong.iter().map(|(recipe, mistakes)| (*recipe, &**mistakes)).collect();
+    if wrong.is_empty() { Ok(at_hand) } else { Err(recipes::all_mistakes(&wrong, report)) }
 }
 
 /// Reads all recipes and pins them.
@@ -163,12 +165,19 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
     let mut recipes: Vec<Recipe> = Vec::new();
     let mut places: BTreeMap<String, &Path> = BTreeMap::new();
     let mut bases = Vec::new();
+    let mut wrong: Vec<(Recipe, Vec<Diagnostic>)> = Vec::new();
     for path in paths {
         let recipe = Recipe::read(path, report)?;
         let parsed = parse(&recipe.text, recipe.syntax);
         let has_inputs = parsed.as_ref().is_ok_and(|parsed| !parsed.inputs.is_empty());
         let pinned = parsed.and_then(|parsed| parsed.pin(recipe.lock.as_ref()));
-        let pinned = pinned.map_err(|mistakes| recipe.mistakes(report, &mistakes))?;
+        let pinned = match pinned {
+            Ok(pinned) => pinned,
+            Err(mistakes) => {
+                wrong.push((recipe, mistakes));
+                continue;
+            }
+        };
         if locked && has_inputs && recipe.lock.is_none() {
             let lock = recipe.lock_path();
             return Err(report.failure(&format!("--locked, and there is no {}; run `rebake lock`", lock.display())));
@@ -197,6 +206,10 @@ fn read_all(paths: &[PathBuf], locked: bool, report: &Report) -> Result<Vec<Reci
             }
         }
         recipes.push(recipe);
+    }
+    if !wrong.is_empty() {
+        let wrong = wrong.iter().map(|(recipe, mistakes)| (recipe, &**mistakes)).collect::<Vec<_>>();
+        return Err(recipes::all_mistakes(&wrong, report));
     }
     // Which of both is done first would decide the bytes.
     for (name, maker) in &places {

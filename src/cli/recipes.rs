@@ -89,14 +89,13 @@ impl Recipe {
         line_and_column(&self.text, span.start)
     }
 
-    /// Shows mistakes of its text; the command goes on.
-    pub fn shown(&self, report: &Report, mistakes: &[Diagnostic]) {
-        report.shown(&Source { path: &self.name, text: &self.text }, mistakes);
-    }
-
     /// Shows mistakes of its text.
     pub fn mistakes(&self, report: &Report, mistakes: &[Diagnostic]) -> ExitCode {
-        report.mistakes(&Source { path: &self.name, text: &self.text }, mistakes)
+        report.mistakes(&self.source(), mistakes)
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { path: &self.name, text: &self.text }
     }
 
     /// Says why an image could not be baked.
@@ -115,6 +114,12 @@ impl Recipe {
             Err(failure) => report.failure(&failure.to_string()),
         }
     }
+}
+
+/// Shows the mistakes of several recipes.
+pub fn all_mistakes(wrong: &[(&Recipe, &[Diagnostic])], report: &Report) -> ExitCode {
+    let wrong = wrong.iter().map(|(recipe, mistakes)| (recipe.source(), *mistakes));
+    report.all_mistakes(&wrong.collect::<Vec<_>>())
 }
 
 /// The recipes' files.

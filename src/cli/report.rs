@@ -18,6 +18,7 @@ pub struct Report {
 }
 
 /// The text that mistakes point into.
+#[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// As the user would name it.
     pub path: &'a str,
@@ -70,22 +71,34 @@ impl Report {
 
     /// Shows mistakes with the lines they stand in; the command goes on.
     pub fn shown(&self, source: &Source, mistakes: &[Diagnostic]) {
-        for mistake in mistakes {
-            self.stderr(&self.render(source, mistake));
-        }
+        mistakes.iter().for_each(|mistake| self.stderr(&self.render(source, mistake)));
     }
 
     /// Shows mistakes with the lines they stand in.
     pub fn mistakes(&self, source: &Source, mistakes: &[Diagnostic]) -> ExitCode {
-        self.shown(source, mistakes);
-        if let [_, _, ..] = mistakes {
-            self.stderr(&format!("{} mistakes in {}", mistakes.len(), source.path));
+        self.all_mistakes(&[(*source, mistakes)])
+    }
+
+    /// Shows the mistakes of several texts. A document that tells of more than one names the others behind the first.
+    pub fn all_mistakes(&self, wrong: &[(Source, &[Diagnostic])]) -> ExitCode {
+        let mut told = wrong.iter().map(|(source, mistakes)| {
+            self.shown(source, mistakes);
+            if let [_, _, ..] = mistakes {
+                self.stderr(&format!("{} mistakes in {}", mistakes.len(), source.path));
+            }
+            let all: Vec<Value> = mistakes.iter().map(|mistake| as_json(source, mistake)).collect();
+            json!({ "recipe": source.path, "mistakes": all })
+        });
+        let mut error = told.next().unwrap_or_default();
+        let others: Vec<Value> = told.collect();
+        if let Some(error) = error.as_object_mut() {
+            error.insert("message".to_owned(), "the recipe is wrong".into());
+            if !others.is_empty() {
+                error.insert("others".to_owned(), others.into());
+            }
         }
         if self.json {
-            let all: Vec<Value> = mistakes.iter().map(|mistake| as_json(source, mistake)).collect();
-            self.document(
-                &json!({ "error": { "message": "the recipe is wrong", "recipe": source.path, "mistakes": all } }),
-            );
+            self.document(&json!({ "error": error }));
         }
         ExitCode::from(2)
     }

@@ -799,6 +799,29 @@ fn errors_as_json_are_one_document() {
     assert_eq!(mistakes[0]["places"], json!([{ "line": 5, "column": 10, "text": "" }]));
     assert_eq!(mistakes[1]["places"][0]["line"], 6);
     assert!(mistakes[1]["help"].as_str().unwrap().starts_with("the keys of [config] are"));
+    assert!(document["error"]["others"].is_null());
+
+    // Of several recipes each that is wrong is told, whether its text is or what it takes is not there.
+    let gone = format!(
+        "[inputs.a]\nurl = \"https://gone.example/a\"\nsha256 = \"{}\"\n\
+         [[layer]]\n[[layer.copy]]\nfrom = {{ input = \"a\" }}\nto = \"/a\"\n",
+        "0".repeat(64)
+    );
+    for (wrong, said) in [("[config]\ncolour = 1\n", "unknown key `colour`"), (&*gone, "gone.example")] {
+        for (name, rest) in [("one", wrong), ("two", ""), ("three", wrong)] {
+            sandbox.write(&format!("{name}.toml"), format!("{}{rest}", HEAD.replace("acme/app", name)));
+        }
+        let run = sandbox.run(&["build", "one.toml", "two.toml", "three.toml", "--json", "--offline"]);
+        assert_eq!(run.code, Some(2));
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        let error = &document["error"];
+        for (told, name) in [(error, "one.toml"), (&error["others"][0], "three.toml")] {
+            assert_eq!(told["recipe"], name);
+            assert!(told["mistakes"][0]["message"].as_str().unwrap().contains(said), "{document:#}");
+            assert!(run.stderr.contains(&format!("{name}:")), "{}", run.stderr);
+        }
+        assert_eq!(error["others"].as_array().unwrap().len(), 1);
+    }
 
     for arguments in [&["build", "nothing", "--json"][..], &["build", "--json", "-o", "rebake.toml/x"]] {
         sandbox.write("rebake.toml", HEAD);

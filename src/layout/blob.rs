@@ -2,9 +2,9 @@
 
 use super::adding::NEW_BLOB;
 use crate::oci::{Blob, Digest};
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, fadvise, ioctl_ficlone};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -80,16 +80,13 @@ impl FileBlob {
 }
 
 impl Blob for FileBlob {
-    fn take_over(&mut self, mut file: &File, offset: u64, length: u64) -> io::Result<()> {
-        self.skip_hole()?;
-        file.seek(SeekFrom::Start(offset))?;
-        // On Linux this is copy_file_range(2), which shares what it can.
-        let taken = io::copy(&mut file.take(length), self.file.as_file_mut())?;
-        self.untold += taken;
-        if self.untold >= BATCH {
-            self.begin_to_sync();
-        }
-        if taken == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    fn share(&mut self, file: &File, length: u64) -> io::Result<Option<File>> {
+        let blob = self.file.as_file_mut();
+        let shared = file.metadata()?.len() >= length && ioctl_ficlone(&*blob, file).is_ok();
+        // What is behind is shared too at first. Where nothing can be shared the file is as empty as it was.
+        blob.set_len(if shared { length } else { 0 })?;
+        blob.seek(SeekFrom::End(0))?;
+        if shared { blob.try_clone().map(Some) } else { Ok(None) }
     }
 
     fn commit(mut self: Box<Self>, digest: Digest) -> io::Result<()> {

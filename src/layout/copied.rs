@@ -22,6 +22,9 @@ pub(super) fn copy(
 ) -> io::Result<bool> {
     // Another program may have put anything there.
     let Ok(file) = file::open(from) else { return Ok(false) };
+    let shared = blob.share(&file, size)?;
+    // What is hashed is what is in the blob, whoever writes into the file meanwhile.
+    let there = shared.as_ref().unwrap_or(&file);
     let mut sha256 = Sha256::default();
     let mut buffer = vec![0; PIECE];
     let mut at = 0;
@@ -30,15 +33,16 @@ pub(super) fn copy(
             return Err(io::ErrorKind::Interrupted.into());
         }
         let left = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
-        let piece = match file.read_at(buffer.get_mut(..left).unwrap_or_default(), at) {
+        let piece = match there.read_at(buffer.get_mut(..left).unwrap_or_default(), at) {
             Ok(0) => return Ok(sha256.finish().0 == digest),
             Ok(n) => buffer.get(..n).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return Ok(false),
         };
         sha256.update(piece);
-        // The disk may share them, which is why they are not written.
-        blob.take_over(&file, at, piece.len() as u64)?;
+        if shared.is_none() {
+            blob.write_all(piece)?;
+        }
         at += piece.len() as u64;
     }
 }

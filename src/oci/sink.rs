@@ -2,7 +2,7 @@
 
 use super::Digest;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -43,17 +43,14 @@ pub trait Sink: Sync {
 
 /// A blob that is being written.
 pub trait Blob: io::Write + Send {
-    /// Goes on with `length` bytes that stand at `offset` of a file, whose cursor is moved. Where blob and file are on a disk
-    /// that can share them, nothing is copied.
+    /// Begins the blob, of which nothing is written yet, with the first `length` bytes of a file, if the disk can share them:
+    /// then nothing is copied, and what the blob begins with can be read from the result.
     ///
     /// # Errors
-    /// What the disk reports; [`io::ErrorKind::UnexpectedEof`] if the file is shorter.
-    fn take_over(&mut self, mut file: &File, offset: u64, length: u64) -> io::Result<()> {
-        file.seek(SeekFrom::Start(offset))?;
-        match io::copy(&mut file.take(length), self)? == length {
-            true => Ok(()),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+    /// What the disk reports; the blob is then of no use.
+    fn share(&mut self, file: &File, length: u64) -> io::Result<Option<File>> {
+        let _ = (file, length);
+        Ok(None)
     }
 
     /// Puts the blob in its place, under the digest of what was written.

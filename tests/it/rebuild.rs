@@ -1,12 +1,12 @@
 //! A build that takes over what an earlier one made gives the bytes of a build that does not, whatever happened between.
 
 use crate::recipes::REPOSITORY;
-use crate::support::{Work, attempt, rebake, run, sha256, tool};
+use crate::support::{Work, attempt, needs, rebake, run, sha256, tool};
 use rebake::build::{Failure, Goal, Order, Stamping, build};
 use rebake::image::Batch;
 use rebake::layer::write::{self, Content, Identity, Manner, Outline, Past, Workers};
 use rebake::layout::Staging;
-use rebake::oci::{Compression, Digest, ImageName};
+use rebake::oci::{Compression, Digest, ImageName, Sink};
 use rebake::rebuild::Rebuild;
 use rebake::recipe::Syntax;
 use rebake::record::Stamp;
@@ -14,7 +14,7 @@ use rebake::supply::{Reach, Supply};
 use rebake::tree::{Attributes, Entry, EntryPath, Firmness, Kind, Origin, Tree};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -255,52 +255,133 @@ fn read(tree: &Tree<Counted>) -> Vec<bool> {
 #[test]
 fn only_what_follows_a_change_is_read_and_a_damaged_blob_is_found() {
     let work = Work::new();
-    let interrupt = AtomicBool::new(false);
     for compression in [Compression::Gzip, Compression::GzipFast, Compression::Zstd, Compression::None] {
+        takes_over(work.path(), compression);
+    }
+}
+
+/// A disk that shares parts of files, which most disks of test machines do not.
+#[test]
+fn what_the_disk_shares_is_right_too() {
+    if !needs(&["root", "mkfs.xfs", "mount"]) {
+        return;
+    }
+    let work = Work::new();
+    fs::File::create(work.join("disk.img")).unwrap().set_len(512 << 20).unwrap();
+    run(tool("mkfs.xfs").arg("-q").arg(work.join("disk.img"))).success();
+    let disk = work.mkdir("disk");
+    if attempt(tool("mount").args(["-o", "loop"]).arg(work.join("disk.img")).arg(&disk)).code() != Some(0) {
+        eprintln!("this machine mounts no images");
+        return;
+    }
+    let result = std::panic::catch_unwind(|| {
+        let staging = Staging::begin(&disk.join("layout")).unwrap();
+        let noise: Vec<u8> = Dice(1).text(3_000_000);
+        fs::write(disk.join("old"), &noise).unwrap();
+        let mut blob = staging.blob().unwrap();
+        let shared = blob.share(&fs::File::open(disk.join("old")).unwrap(), 2_000_001).unwrap().expect("XFS shares");
+        assert_eq!(shared.metadata().unwrap().len(), 2_000_001);
+        blob.write_all(b"more").unwrap();
+        let content = [&noise[..2_000_001], b"more"].concat();
+        blob.commit(Digest::of(&content)).unwrap();
+        let path = staging.path().join("blobs/sha256").join(Digest::of(&content).hex());
+        assert!(fs::read(path).unwrap() == content);
+        // Too short to begin with.
+        let mut blob = staging.blob().unwrap();
+        assert!(blob.share(&fs::File::open(disk.join("old")).unwrap(), 3_000_001).unwrap().is_none());
+        drop((blob, shared, staging));
+        takes_over(&disk, Compression::GzipFast);
+        takes_over(&disk, Compression::None);
+    });
+    run(tool("umount").arg(&disk)).success();
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// Builds a layer again and again, with changes and with a damaged blob.
+fn takes_over(folder: &Path, compression: Compression) {
+    let interrupt = AtomicBool::new(false);
+    let workers = Workers::new(2);
+    let manner = Manner { mtime: 0, compression, workers: &workers, interrupt: &interrupt };
+    let staging = Staging::begin(&folder.join("layout")).unwrap();
+    let blob = |digest: Digest| staging.path().join("blobs/sha256").join(digest.hex());
+    let tree = counted(&mut Dice(7), None);
+    let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
+    let made = write::write_again(&tree, &manner, &staging, &outline, None).unwrap();
+    assert!(read(&tree).iter().all(|read| *read));
+    let kept = made.blocks.iter().filter(|block| block.blob_before.is_some()).count();
+    assert_eq!(kept > 2, compression != Compression::None, "the blob's begin can be taken over");
+
+    let mut cold = BTreeMap::new();
+    let mut again = |changed: Option<usize>, damage: Option<u64>| {
+        let old = folder.join("old");
+        fs::copy(blob(made.layer.digest), &old).unwrap();
+        if let Some(at) = damage {
+            let file = fs::File::options().read(true).write(true).open(&old).unwrap();
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+        }
+        let tree = counted(&mut Dice(7), changed);
+        let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
+        let past = Past { made: made.clone(), blob: fs::File::open(&old).unwrap() };
+        let warm = write::write_again(&tree, &manner, &staging, &outline, Some(&past)).unwrap();
+        let read = read(&tree);
+        let written = Digest::of(&fs::read(blob(warm.layer.digest)).unwrap());
+        assert_eq!(written, warm.layer.digest, "{compression:?} {changed:?} {damage:?}");
+        let cold = cold
+            .entry(changed)
+            .or_insert_with(|| write::write(&tree, 0, compression, &staging, 2, &interrupt).unwrap());
+        assert_eq!(warm.layer, *cold, "{compression:?} {changed:?} {damage:?}");
+        (warm, read)
+    };
+    let (same, unread) = again(None, None);
+    assert_eq!(same.layer, made.layer);
+    assert!(same.blocks == made.blocks, "the next build knows as much");
+    assert!(!unread[0] && !unread[13], "{unread:?}");
+    let (_, late) = again(Some(33), None);
+    assert!(!late[0] && !late[13] && late[33] && late[39], "{late:?}");
+    let (_, early) = again(Some(1), None);
+    assert!(early.iter().all(|read| *read));
+    for at in [3, 10, made.layer.size / 2, made.layer.size - 20] {
+        again(Some(33), Some(at));
+    }
+}
+
+#[test]
+fn what_stands_twice_is_taken_over_in_both_places_and_so_is_what_comes_before_an_end() {
+    let work = Work::new();
+    let interrupt = AtomicBool::new(false);
+    let layer = |last: &[(&str, usize)]| {
+        let mut tree = Tree::default();
+        let twice = ["a", "b"].iter().flat_map(|folder| (0..6).map(move |n| (format!("{folder}/{n}"), n, 700_000)));
+        let last = last.iter().map(|&(path, size)| (path.to_owned(), 100 + size as u64, size));
+        for (path, number, size) in twice.chain(last) {
+            let content = Counted { bytes: Dice(number).text(size), number, reads: AtomicUsize::new(0) };
+            let kind = Kind::File { content, size: size as u64, link: None };
+            let entry =
+                Entry { attributes: Attributes::default(), kind, firmness: Firmness::Stated, origin: Origin(0) };
+            tree.insert(EntryPath::parse(path).unwrap(), entry).unwrap();
+        }
+        tree
+    };
+    for compression in [Compression::GzipFast, Compression::None] {
         let workers = Workers::new(2);
         let manner = Manner { mtime: 0, compression, workers: &workers, interrupt: &interrupt };
         let staging = Staging::begin(&work.join("layout")).unwrap();
-        let blob = |digest: Digest| staging.path().join("blobs/sha256").join(digest.hex());
-        let tree = counted(&mut Dice(7), None);
-        let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
-        let made = write::write_again(&tree, &manner, &staging, &outline, None).unwrap();
-        assert!(read(&tree).iter().all(|read| *read));
-        let kept = made.blocks.iter().filter(|block| block.blob_before.is_some()).count();
-        assert_eq!(kept > 2, compression != Compression::None, "the blob's begin can be taken over");
-
-        let mut cold = BTreeMap::new();
-        let mut again = |changed: Option<usize>, damage: Option<u64>| {
-            let old = work.join("old");
-            fs::copy(blob(made.layer.digest), &old).unwrap();
-            if let Some(at) = damage {
-                let file = fs::File::options().read(true).write(true).open(&old).unwrap();
-                let mut byte = [0];
-                file.read_exact_at(&mut byte, at).unwrap();
-                file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-            }
-            let tree = counted(&mut Dice(7), changed);
+        let mut past = None;
+        // The last block of one is the same entries as another block of the next, and not the same bytes: the end is in it.
+        for last in [&[("y", 10)][..], &[("y", 11)], &[("y", 11), ("z", 700_000)], &[("y", 11)]] {
+            let tree = layer(last);
             let outline = Outline::of(&tree, 0, compression, i64::MAX).unwrap();
-            let past = Past { made: made.clone(), blob: fs::File::open(&old).unwrap() };
-            let warm = write::write_again(&tree, &manner, &staging, &outline, Some(&past)).unwrap();
+            let made = write::write_again(&tree, &manner, &staging, &outline, past.as_ref()).unwrap();
             let read = read(&tree);
-            let written = Digest::of(&fs::read(blob(warm.layer.digest)).unwrap());
-            assert_eq!(written, warm.layer.digest, "{compression:?} {changed:?} {damage:?}");
-            let cold = cold
-                .entry(changed)
-                .or_insert_with(|| write::write(&tree, 0, compression, &staging, 2, &interrupt).unwrap());
-            assert_eq!(warm.layer, *cold, "{compression:?} {changed:?} {damage:?}");
-            (warm, read)
-        };
-        let (same, unread) = again(None, None);
-        assert_eq!(same.layer, made.layer);
-        assert!(same.blocks == made.blocks, "the next build knows as much");
-        assert!(!unread[0] && !unread[13], "{unread:?}");
-        let (_, late) = again(Some(33), None);
-        assert!(!late[0] && !late[13] && late[33] && late[39], "{late:?}");
-        let (_, early) = again(Some(1), None);
-        assert!(early.iter().all(|read| *read));
-        for at in [3, 10, made.layer.size / 2, made.layer.size - 20] {
-            again(Some(33), Some(at));
+            let cold = write::write(&tree, 0, compression, &staging, 2, &interrupt).unwrap();
+            assert_eq!(made.layer, cold, "{compression:?} {last:?}");
+            if past.is_some() {
+                assert!(!read[..9].contains(&true), "{compression:?} {last:?} {read:?}");
+            }
+            let blob = fs::File::open(staging.path().join("blobs/sha256").join(cold.digest.hex())).unwrap();
+            past = Some(Past { made, blob });
         }
     }
 }

@@ -86,6 +86,8 @@ impl Block {
 
 impl Drawing {
     fn end(&mut self) {
+        // Also of the zeros, which say no more than how many they are.
+        self.block.numbers(&[self.block.length]);
         let block = std::mem::replace(&mut self.block, Block::new(self.compression));
         self.outline.blocks.push(Mark {
             fingerprint: block.known.then(|| block.sha256.finish().0),

@@ -131,27 +131,29 @@ impl Made {
     pub(super) fn reuse(&self, outline: &Outline, compression: Compression) -> Reuse {
         let plain = compression == Compression::None;
         let looks_back = encode::window(compression) > 0;
+        // What decides a block's bytes, if it is known.
+        let key = |n: usize, of: &dyn Fn(usize) -> Option<Digest>| match n.checked_sub(1).filter(|_| looks_back) {
+            Some(before) => Some((Some(of(before)?), of(n)?)),
+            None => Some((None, of(n)?)),
+        };
+        let old = |n: usize| key(n, &|n| self.blocks.get(n)?.fingerprint);
+        let new = |n: usize| key(n, &|n| outline.blocks.get(n)?.fingerprint);
         let mut places = BTreeMap::new();
+        let mut old_parts = Vec::new();
         let mut offset = encode::head(compression).len() as u64;
         for (n, block) in self.blocks.iter().enumerate() {
             let Some(end) = offset.checked_add(block.size) else { return Reuse::default() };
-            if let Some(fingerprint) = block.fingerprint {
-                places
-                    .entry(fingerprint)
-                    .or_insert((n, Part { offset, size: block.size, crc: block.crc, tar_crc: block.tar_crc }));
+            old_parts.push(Part { offset, size: block.size, crc: block.crc, tar_crc: block.tar_crc });
+            if let Some(key) = old(n) {
+                places.entry(key).or_insert(n);
             }
             offset = end;
         }
-        let old = |n: usize| self.blocks.get(n).and_then(|block| block.fingerprint);
-        let new = |n: usize| outline.blocks.get(n).and_then(|mark| mark.fingerprint);
+        // The same files may be there twice: a block stays in its own place if it can.
         let found = |n: usize| {
-            let (place, part) = places.get(&new(n)?)?;
-            let same_before = match (place.checked_sub(1), n.checked_sub(1)) {
-                (None, None) => true,
-                (Some(place), Some(n)) => same(old(place), new(n)),
-                _ => false,
-            };
-            (!looks_back || same_before).then_some((*place, *part))
+            let key = new(n)?;
+            let place = if old(n) == Some(key) { n } else { *places.get(&key)? };
+            Some((place, *old_parts.get(place)?))
         };
         let found: Vec<Option<(usize, Part)>> = (0..outline.blocks.len()).map(found).collect();
         let unchanged = found.iter().enumerate().take_while(|(n, found)| found.is_some_and(|(at, _)| at == *n)).count();
@@ -160,12 +162,9 @@ impl Made {
         let start = start.filter(|(n, _)| outline.blocks.get(*n).is_some_and(|mark| mark.entry));
         let from = start.as_ref().map_or(0, |(from, _)| *from);
         let midway = start.map(|(_, midway)| (midway, outline.blocks.iter().take(from).map(|mark| mark.length).sum()));
-        let prefix = if plain {
-            self.prefix(from, compression)
-        } else {
-            let prefixes = (1..=unchanged).rev().map(|n| self.prefix(n, compression));
-            prefixes.into_iter().find(|prefix| !prefix.sha256.is_empty()).unwrap_or_default()
-        };
+        let has_state = |n: &usize| self.blocks.get(*n).is_some_and(|block| block.blob_before.is_some());
+        let end = if plain { Some(from) } else { (1..=unchanged).rev().find(has_state) };
+        let prefix = end.map(|end| self.prefix(end, compression)).unwrap_or_default();
         // What is read is written as it is: the tar itself is taken over only where it is not read.
         let part =
             |(n, found): (usize, Option<(usize, Part)>)| found.filter(|_| !plain || n < from).map(|(_, part)| part);

@@ -42,9 +42,6 @@ pub(super) struct StoredPart {
     pub before: Option<Vec<u8>>,
 }
 
-/// So many bytes are taken over between two looks at whether the user wants to stop.
-const STRETCH: u64 = 16 << 20;
-
 /// Writes the blob; hashes it too, unless it is the tar itself, which is hashed already.
 pub(super) fn store(
     blob: Box<dyn Blob>,
@@ -55,20 +52,17 @@ pub(super) fn store(
 ) -> Result<Stored, Failure> {
     let mut store = Store::begin(blob, manner, old, prefix)?;
     for next in queue {
+        if manner.interrupt.load(Ordering::Relaxed) {
+            return Err(WriteError::Interrupted.into());
+        }
         match next {
             Next::Plain(bytes, _ticket) => store.block(&bytes)?,
             Next::Awaited(worker, _ticket) => {
                 let bytes = worker.recv().map_err(|_| io::Error::other("a worker stopped"));
                 store.block(&bytes.and_then(|bytes| bytes).map_err(WriteError::Sink)?)?;
             }
-            Next::Old(part) => {
-                let bytes = part.read(old).ok_or(Failure::Past)?;
-                // The others are there already; that they are what they were is seen here.
-                match store.parts.len() < prefix.blocks {
-                    true => store.parts.push(StoredPart { size: part.size, crc: part.crc, before: None }),
-                    false => store.block(&bytes)?,
-                }
-            }
+            Next::Old(part) if store.parts.len() < prefix.blocks => store.again(part, old)?,
+            Next::Old(part) => store.block(&part.read(old).ok_or(Failure::Past)?)?,
             Next::Tail(bytes) => store.put(&bytes)?,
         }
     }
@@ -78,6 +72,8 @@ pub(super) fn store(
 
 struct Store {
     blob: Box<dyn Blob>,
+    /// Reads the begin of the blob, where it is shared with the old one.
+    shared: Option<File>,
     /// None if the blob is the tar.
     sha256: Option<Sha256>,
     parts: Vec<StoredPart>,
@@ -91,27 +87,33 @@ impl Store {
         let hashed = manner.compression != Compression::None;
         let head = encode::head(manner.compression);
         if prefix.length == 0 {
-            let mut store = Self { blob, sha256: hashed.then(Sha256::default), parts: Vec::new(), since: 0 };
+            let sha256 = hashed.then(Sha256::default);
+            let mut store = Self { blob, shared: None, sha256, parts: Vec::new(), since: 0 };
             store.put(head)?;
             return Ok(store);
         }
-        let old = old.ok_or(Failure::Past)?;
-        let mut there = vec![0; head.len()];
-        old.read_exact_at(&mut there, 0).ok().filter(|()| there == head).ok_or(Failure::Past)?;
-        let mut taken = 0;
-        while taken < prefix.length {
-            if manner.interrupt.load(Ordering::Relaxed) {
-                return Err(WriteError::Interrupted.into());
-            }
-            let length = STRETCH.min(prefix.length - taken);
-            // Whether reading or writing failed, the next attempt tells.
-            blob.take_over(old, taken, length).map_err(|_| Failure::Past)?;
-            taken += length;
-        }
         let resume = || Sha256::resume(&prefix.sha256, prefix.length).ok_or(Failure::Past);
         let sha256 = hashed.then(resume).transpose()?;
+        let shared = blob.share(old.ok_or(Failure::Past)?, prefix.length).map_err(WriteError::Sink)?;
+        match &shared {
+            Some(shared) => {
+                let mut there = vec![0; head.len()];
+                shared.read_exact_at(&mut there, 0).ok().filter(|()| there == head).ok_or(Failure::Past)?;
+            }
+            None => blob.write_all(head).map_err(WriteError::Sink)?,
+        }
         // Where an earlier build kept a state, this one does too.
-        Ok(Self { blob, sha256, parts: Vec::new(), since: MIDWAY })
+        Ok(Self { blob, shared, sha256, parts: Vec::new(), since: MIDWAY })
+    }
+
+    /// A block of the begin, whose hash is known: it is there already, or is written as it was.
+    fn again(&mut self, part: Part, old: Option<&File>) -> Result<(), Failure> {
+        let bytes = part.read(self.shared.as_ref().or(old)).ok_or(Failure::Past)?;
+        if self.shared.is_none() {
+            self.blob.write_all(&bytes).map_err(WriteError::Sink)?;
+        }
+        self.parts.push(StoredPart { size: part.size, crc: part.crc, before: None });
+        Ok(())
     }
 
     fn block(&mut self, bytes: &[u8]) -> Result<(), WriteError> {

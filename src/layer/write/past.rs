@@ -97,17 +97,17 @@ pub(super) struct Prefix {
 }
 
 impl Part {
-    /// Its bytes, if they are there and what they were.
-    pub fn read(&self, blob: Option<&File>) -> Option<Vec<u8>> {
+    /// Puts its bytes into the buffer, if they are there and what they were.
+    pub fn read<'b>(&self, blob: Option<&File>, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]> {
         let blob = blob?;
         // A size that is larger than the blob is never reserved.
         let end = self.offset.checked_add(self.size)?;
         if blob.metadata().ok()?.len() < end {
             return None;
         }
-        let mut bytes = vec![0; usize::try_from(self.size).ok()?];
-        blob.read_exact_at(&mut bytes, self.offset).ok()?;
-        (crc32fast::hash(&bytes) == self.crc).then_some(bytes)
+        buffer.resize(usize::try_from(self.size).ok()?, 0);
+        blob.read_exact_at(buffer, self.offset).ok()?;
+        (crc32fast::hash(buffer) == self.crc).then_some(buffer)
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn store(
     prefix: &Prefix,
 ) -> Result<Stored, Failure> {
     let mut store = Store::begin(blob, manner, old, prefix)?;
+    let mut buffer = Vec::new();
     for next in queue {
         if manner.interrupt.load(Ordering::Relaxed) {
             return Err(WriteError::Interrupted.into());
@@ -61,8 +62,8 @@ pub(super) fn store(
                 let bytes = worker.recv().map_err(|_| io::Error::other("a worker stopped"));
                 store.block(&bytes.and_then(|bytes| bytes).map_err(WriteError::Sink)?)?;
             }
-            Next::Old(part) if store.parts.len() < prefix.blocks => store.again(part, old)?,
-            Next::Old(part) => store.block(&part.read(old).ok_or(Failure::Past)?)?,
+            Next::Old(part) if store.parts.len() < prefix.blocks => store.again(part, old, &mut buffer)?,
+            Next::Old(part) => store.block(part.read(old, &mut buffer).ok_or(Failure::Past)?)?,
             Next::Tail(bytes) => store.put(&bytes)?,
         }
     }
@@ -107,10 +108,10 @@ impl Store {
     }
 
     /// A block of the begin, whose hash is known: it is there already, or is written as it was.
-    fn again(&mut self, part: Part, old: Option<&File>) -> Result<(), Failure> {
-        let bytes = part.read(self.shared.as_ref().or(old)).ok_or(Failure::Past)?;
+    fn again(&mut self, part: Part, old: Option<&File>, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+        let bytes = part.read(self.shared.as_ref().or(old), buffer).ok_or(Failure::Past)?;
         if self.shared.is_none() {
-            self.blob.write_all(&bytes).map_err(WriteError::Sink)?;
+            self.blob.write_all(bytes).map_err(WriteError::Sink)?;
         }
         self.parts.push(StoredPart { size: part.size, crc: part.crc, before: None });
         Ok(())

@@ -122,10 +122,6 @@ impl Write for Added {
 }
 
 impl Blob for Added {
-    fn share(&mut self, file: &File, length: u64) -> io::Result<Option<File>> {
-        self.blob.share(file, length)
-    }
-
     fn commit(self: Box<Self>, digest: Digest) -> io::Result<()> {
         let path = self.blobs.join(digest.hex());
         let is_new = fs::symlink_metadata(&path).is_err();

@@ -122,8 +122,9 @@ fn attempt<C: Content>(
             hashes.run(&hash_queue, outline, compression);
             hashes
         });
-        let (old, prefix) = (past.map(|past| &past.blob), &reuse.prefix);
-        let writer = write_thread.spawn_scoped(scope, move || store(blob, &write_queue, manner, old, prefix));
+        let begin = (past.map(|past| &past.blob), &reuse.prefix);
+        let keeps = !outline.blocks.is_empty();
+        let writer = write_thread.spawn_scoped(scope, move || store(blob, &write_queue, manner, begin, keeps));
         // What was spawned ends with the queues, which are dropped here if the other one was not.
         let (hasher, writer) = (hasher.map_err(WriteError::Sink)?, writer.map_err(WriteError::Sink)?);
 

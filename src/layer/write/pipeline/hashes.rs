@@ -31,6 +31,8 @@ impl Hashes {
     }
 
     pub fn run(&mut self, queue: &Receiver<Arc<Vec<u8>>>, outline: &Outline, compression: Compression) {
+        // Others than gzip need it for the next build alone, and none is kept of a layer without an outline.
+        let checked = compression.is_gzip() || (compression != Compression::None && !outline.blocks.is_empty());
         // Where an earlier build kept a state, this one does too.
         let mut since = if self.from > 0 { MIDWAY } else { 0 };
         for block in queue {
@@ -39,7 +41,7 @@ impl Hashes {
             self.midways.push(keep.then(|| Midway { sha256: self.sha256.state(), crc: self.crc.clone().finalize() }));
             since = if keep { 0 } else { since } + block.len() as u64;
             self.sha256.update(&block);
-            if compression != Compression::None {
+            if checked {
                 let mut crc = crc32fast::Hasher::new();
                 crc.update(&block);
                 self.crc.combine(&crc);

@@ -29,7 +29,7 @@ pub(super) struct Stored {
     pub blob: Box<dyn Blob>,
     /// None if it is the tar.
     pub digest: Option<(Digest, u64)>,
-    /// Of each block.
+    /// Of each block, if the next build wants to know.
     pub parts: Vec<StoredPart>,
 }
 
@@ -42,15 +42,16 @@ pub(super) struct StoredPart {
     pub before: Option<Vec<u8>>,
 }
 
-/// Writes the blob; hashes it too, unless it is the tar itself, which is hashed already.
+/// Writes the blob, whose begin may be that of an old one; hashes it too, unless it is the tar itself, which is hashed
+/// already. `keeps`: the next build wants to know the blocks.
 pub(super) fn store(
     blob: Box<dyn Blob>,
     queue: &Receiver<Next>,
     manner: &Manner,
-    old: Option<&File>,
-    prefix: &Prefix,
+    (old, prefix): (Option<&File>, &Prefix),
+    keeps: bool,
 ) -> Result<Stored, Failure> {
-    let mut store = Store::begin(blob, manner, old, prefix)?;
+    let mut store = Store::begin(blob, manner, (old, prefix), keeps)?;
     let mut buffer = Vec::new();
     for next in queue {
         if manner.interrupt.load(Ordering::Relaxed) {
@@ -78,18 +79,24 @@ struct Store {
     /// None if the blob is the tar.
     sha256: Option<Sha256>,
     parts: Vec<StoredPart>,
+    keeps: bool,
     /// Bytes since the state of the hash was kept.
     since: u64,
 }
 
 impl Store {
     /// Begins with the head, or with what is taken over.
-    fn begin(mut blob: Box<dyn Blob>, manner: &Manner, old: Option<&File>, prefix: &Prefix) -> Result<Self, Failure> {
+    fn begin(
+        mut blob: Box<dyn Blob>,
+        manner: &Manner,
+        (old, prefix): (Option<&File>, &Prefix),
+        keeps: bool,
+    ) -> Result<Self, Failure> {
         let hashed = manner.compression != Compression::None;
         let head = encode::head(manner.compression);
         if prefix.length == 0 {
             let sha256 = hashed.then(Sha256::default);
-            let mut store = Self { blob, shared: None, sha256, parts: Vec::new(), since: 0 };
+            let mut store = Self { blob, shared: None, sha256, parts: Vec::new(), keeps, since: 0 };
             store.put(head)?;
             return Ok(store);
         }
@@ -104,7 +111,7 @@ impl Store {
             None => blob.write_all(head).map_err(WriteError::Sink)?,
         }
         // Where an earlier build kept a state, this one does too.
-        Ok(Self { blob, shared, sha256, parts: Vec::new(), since: MIDWAY })
+        Ok(Self { blob, shared, sha256, parts: Vec::new(), keeps, since: MIDWAY })
     }
 
     /// A block of the begin, whose hash is known: it is there already, or is written as it was.
@@ -118,11 +125,13 @@ impl Store {
     }
 
     fn block(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        let before = self.sha256.as_ref().filter(|_| self.since >= MIDWAY).map(Sha256::state);
-        if before.is_some() {
-            self.since = 0;
+        if self.keeps {
+            let before = self.sha256.as_ref().filter(|_| self.since >= MIDWAY).map(Sha256::state);
+            if before.is_some() {
+                self.since = 0;
+            }
+            self.parts.push(StoredPart { size: bytes.len() as u64, crc: crc32fast::hash(bytes), before });
         }
-        self.parts.push(StoredPart { size: bytes.len() as u64, crc: crc32fast::hash(bytes), before });
         self.put(bytes)
     }
 
